@@ -1,0 +1,14 @@
+/** One configuration for the laws in test/. Sources are TypeScript with `.ts` imports; swc strips the types. */
+export default {
+  testEnvironment: './test/environment.cjs',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/'],
+  transform: {
+    '^.+\\.[mc]?[jt]s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }],
+  },
+  // These packages are published as ES modules only.
+  transformIgnorePatterns: ['/node_modules/(?!(@dicebear|@bufbuild)/)'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  testTimeout: 60_000,
+  reporters: ['default', './test/reporter.cjs'],
+}
