@@ -1,0 +1,38 @@
+/** What every data set is once it is in memory, and the step from stored pixels to the values a network sees. */
+
+/** N pictures of one size, with what is known about each. */
+export type DataSet = {
+  readonly name: string
+  /** Height, width, channels of every picture. */
+  readonly shape: readonly [height: number, width: number, channels: number]
+  /** [N,H,W,C]. Bytes are 0 … 255; floats are already in the network's units, -1 … 1 (resizing may overshoot a little). */
+  readonly images: Uint8Array | Float32Array
+  /** Yes/no facts: `values` is [N, names.length] of 0 and 1. */
+  readonly attributes?: { readonly names: readonly string[]; readonly values: Uint8Array }
+  /** One class a picture: `values` is [N] of indices into `names`. */
+  readonly classes?: { readonly names: readonly string[]; readonly values: Uint8Array }
+}
+
+export const pictureSize = (data: DataSet): number => data.shape[0] * data.shape[1] * data.shape[2]
+
+export const countOf = (data: DataSet): number => data.images.length / pictureSize(data)
+
+/** Pictures by index, [indices.length,H,W,C] in -1 … 1: 2v − 1 for v = byte / 255 (spec section 4, data transforms). */
+export function pictures(data: DataSet, indices: ArrayLike<number>): Float32Array {
+  const size = pictureSize(data), count = countOf(data), out = new Float32Array(indices.length * size)
+  const bytes = data.images instanceof Uint8Array
+  for (let k = 0; k < indices.length; k++) {
+    if (!(indices[k] >= 0 && indices[k] < count)) throw new Error(`${data.name}: picture ${indices[k]} wanted, it has 0 … ${count - 1}`)
+    const from = indices[k] * size, to = k * size
+    if (bytes) for (let i = 0; i < size; i++) out[to + i] = data.images[from + i] / 127.5 - 1
+    else out.set((data.images as Float32Array).subarray(from, from + size), to)
+  }
+  return out
+}
+
+/** One column of the attribute table, [N] of 0 and 1; throws with the known names when there is no such attribute. */
+export function attribute(data: DataSet, name: string): Uint8Array {
+  const names = data.attributes?.names ?? [], at = names.indexOf(name)
+  if (at < 0) throw new Error(`${data.name} has no attribute "${name}"; it has: ${names.join(', ') || 'none'}`)
+  return Uint8Array.from({ length: countOf(data) }, (_, i) => data.attributes!.values[i * names.length + at])
+}
