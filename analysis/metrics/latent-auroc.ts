@@ -1,8 +1,8 @@
 import { auroc } from './auroc.ts'
 import { kFold, type Fold } from './folds.ts'
 import { fitLogistic } from './logistic.ts'
-import { checkLabels, takeLabels, takeRows, type Labels, type Matrix } from './matrix.ts'
-import { fitScaler, standardize } from './standardize.ts'
+import { checkLabels, takeLabels, type Labels, type Matrix } from './matrix.ts'
+import { scaledFold } from './standardize.ts'
 import { meanOf, stdOf } from './statistics.ts'
 
 export type LatentAuroc = {
@@ -12,13 +12,6 @@ export type LatentAuroc = {
   readonly std: number | null
   /** Mean over folds, one entry an attribute; `null` where an attribute has one class in the train or test part of every fold. */
   readonly attributes: readonly (number | null)[]
-}
-
-/** Train and test parts of one fold, both scaled by the statistics of the train part. */
-export function scaledFold(s: Matrix, { train, test }: Fold): { train: Matrix; test: Matrix } {
-  const fitted = takeRows(s, train)
-  const scaler = fitScaler(fitted)
-  return { train: standardize(scaler, fitted), test: standardize(scaler, takeRows(s, test)) }
 }
 
 const hasBothClasses = (labels: Labels): boolean => {

@@ -1,8 +1,8 @@
 import { auroc } from './auroc.ts'
 import { kFold, type Fold } from './folds.ts'
-import { scaledFold } from './latent-auroc.ts'
 import { fitMultinomial } from './logistic.ts'
 import { checkLabels, takeLabels, type Labels, type Matrix } from './matrix.ts'
+import { scaledFold } from './standardize.ts'
 import { meanOf, stdOf } from './statistics.ts'
 
 export type ProbeAccuracy = {

@@ -1,4 +1,5 @@
-import type { Matrix } from './matrix.ts'
+import type { Fold } from './folds.ts'
+import { takeRows, type Matrix } from './matrix.ts'
 
 /** Per column: the mean, and the population standard deviation (1 where the column is constant, as scikit-learn has it). */
 export type Scaler = { readonly mean: Float64Array; readonly scale: Float64Array }
@@ -20,3 +21,10 @@ export const standardize = ({ mean, scale }: Scaler, x: Matrix): Matrix => ({
   ...x,
   data: x.data.map((value, i) => (value - mean[i % x.columns]) / scale[i % x.columns]),
 })
+
+/** Train and test parts of one fold, both scaled by the statistics of the train part. */
+export function scaledFold(s: Matrix, { train, test }: Fold): { train: Matrix; test: Matrix } {
+  const fitted = takeRows(s, train)
+  const scaler = fitScaler(fitted)
+  return { train: standardize(scaler, fitted), test: standardize(scaler, takeRows(s, test)) }
+}

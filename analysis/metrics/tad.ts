@@ -1,5 +1,8 @@
 import { aurocMatrix } from './auroc.ts'
-import { checkLabels, type Labels, type Matrix } from './matrix.ts'
+import { kFold, type Fold } from './folds.ts'
+import { checkLabels, takeLabels, type Labels, type Matrix } from './matrix.ts'
+import { scaledFold } from './standardize.ts'
+import { meanOf, stdOf } from './statistics.ts'
 
 /** Spec section 7.1: an attribute counts when one column tells it this well and no other attribute tells it almost as well. */
 export const capturedAt = { auroc: 0.75, redundancy: 0.2 } as const
@@ -61,4 +64,23 @@ export function tad(s: Matrix, attributes: readonly Labels[]): Tad {
   })
   const captured = captures.filter(capture => capture?.captured)
   return { tad: captured.reduce((sum, capture) => sum + (capture?.gap ?? 0), 0), captured: captured.length, attributes: captures }
+}
+
+export type TadOverFolds = {
+  readonly tad: number
+  readonly tadStd: number
+  readonly captured: number
+  readonly capturedStd: number
+}
+
+/** The published protocol: TAD of the standardised train part of every fold; mean and population deviation over folds. */
+export function tadOverFolds(s: Matrix, attributes: readonly Labels[], folds: readonly Fold[] = kFold(s.rows)): TadOverFolds {
+  const perFold = folds.map(fold =>
+    tad(
+      scaledFold(s, fold).train,
+      attributes.map(labels => takeLabels(labels, fold.train)),
+    ),
+  )
+  const [tads, captured] = [perFold.map(fold => fold.tad), perFold.map(fold => fold.captured)]
+  return { tad: meanOf(tads) ?? 0, tadStd: stdOf(tads) ?? 0, captured: meanOf(captured) ?? 0, capturedStd: stdOf(captured) ?? 0 }
 }
