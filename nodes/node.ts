@@ -5,21 +5,32 @@ import type { Tensor } from '../model/tensor.ts'
 export type Trace = { readonly t: readonly number[]; readonly x0: readonly Tensor[]; readonly activations?: readonly Tensor[] }
 
 /** A table to show and to save: one row an object in `rows`, in the order of `columns`. */
-export type Table = { readonly title: string; readonly columns: readonly string[]; readonly rows: readonly (readonly (string | number | null)[])[] }
+export type Table = {
+  readonly title: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly (string | number | null)[])[]
+}
 
 /** Curves over a common x axis; `band` is ± around y. Drawn by the page, and by the node as a PNG for clients without one. */
 export type Plot = {
   readonly title: string
   readonly x: { readonly label: string; readonly values: readonly number[]; readonly reverse?: boolean }
   readonly y: { readonly label: string }
-  readonly series: readonly { readonly name: string; readonly y: readonly number[]; readonly band?: readonly number[]; readonly dashed?: boolean }[]
+  readonly series: readonly {
+    readonly name: string
+    readonly y: readonly number[]
+    readonly band?: readonly number[]
+    readonly dashed?: boolean
+  }[]
   readonly marks?: readonly { readonly x: number; readonly label: string }[]
 }
 
-/** Values that travel along links. IMAGE: [B,H,W,C], 0…1, C = 1 or 3. ACTIVATIONS (s): [B,m]. NOISE (x_T): [B,H,W,C]. */
+/** Values that travel along links. IMAGE: [B,H,W,C], 0…1, C = 1 or 3. MASK: [B,H,W], 0…1. ACTIVATIONS (s): [B,m]. NOISE (x_T): [B,H,W,C]. */
 export type Links = {
   PATRONUS: Patronus
   IMAGE: Tensor
+  /** As ComfyUI has it: 1 - opacity, so 1 where the picture is transparent. */
+  MASK: Tensor
   ACTIVATIONS: Tensor
   NOISE: Noise
   TRACE: Trace
@@ -28,7 +39,11 @@ export type Links = {
 }
 
 /** x at a level of the noise schedule. `t` = T-1 for pure noise; less when an inversion stopped early (partial edits). */
-export type Noise = { readonly x: Tensor; readonly t: number; /** steps K of the inversion that made it */ readonly steps?: number }
+export type Noise = {
+  readonly x: Tensor
+  readonly t: number
+  /** steps K of the inversion that made it */ readonly steps?: number
+}
 
 type Common = { readonly help: string; readonly label?: string; readonly optional?: boolean; readonly advanced?: boolean }
 export type LinkPort<K extends keyof Links = keyof Links> = Common & { readonly type: K }
@@ -51,14 +66,32 @@ export type FloatPort = Common & {
   readonly round?: number
   readonly display?: 'slider' | 'number'
 }
-export type TextPort = Common & { readonly type: 'STRING'; readonly default: string; readonly multiline?: boolean; readonly placeholder?: string }
+export type TextPort = Common & {
+  readonly type: 'STRING'
+  readonly default: string
+  readonly multiline?: boolean
+  readonly placeholder?: string
+}
 export type BooleanPort = Common & { readonly type: 'BOOLEAN'; readonly default: boolean }
 /** A choice. `files` is filled by the server with what lies in that folder at the time of asking. */
-export type ComboPort = Common & { readonly type: 'COMBO'; readonly options: readonly string[]; readonly default?: string; readonly files?: 'input' | 'checkpoints' }
+export type ComboPort = Common & {
+  readonly type: 'COMBO'
+  readonly options: readonly string[]
+  readonly default?: string
+  readonly files?: 'input' | 'checkpoints'
+  /** Gives the widget an upload button (ComfyUI's `image_upload`); names outside the list are checked by the server's own look at the disk. */
+  readonly upload?: boolean
+}
 export type InputPort = LinkPort | IntPort | FloatPort | TextPort | BooleanPort | ComboPort
 export type OutputPort = LinkPort | { readonly type: 'INT' | 'FLOAT' | 'STRING'; readonly help: string; readonly label?: string }
 
-type ValueOf<T extends string> = T extends keyof Links ? Links[T] : T extends 'INT' | 'FLOAT' ? number : T extends 'BOOLEAN' ? boolean : string
+type ValueOf<T extends string> = T extends keyof Links
+  ? Links[T]
+  : T extends 'INT' | 'FLOAT'
+    ? number
+    : T extends 'BOOLEAN'
+      ? boolean
+      : string
 export type Inputs = Readonly<Record<string, InputPort>>
 export type Outputs = Readonly<Record<string, OutputPort>>
 export type InputValues<I extends Inputs> = {
@@ -97,6 +130,8 @@ export type Context = {
   readImage(name: string): Promise<{ image: Tensor; alpha: Tensor }>
   /** Writes one PNG per image of the batch, with prompt and workflow inside; `prefix` may hold folders. */
   saveImages(images: Tensor, options: { type: 'output' | 'temp'; prefix?: string }): Promise<SavedImage[]>
+  /** Rasterises an SVG document (plots, boxes over pictures) at its own size: [1,H,W,3] 0…1 on white. */
+  drawSvg(svg: string): Promise<Tensor>
 }
 
 export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs> = {
@@ -112,7 +147,10 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs> = {
   /** Words the palette finds it by besides its title. */
   readonly aliases?: readonly string[]
   /** Anything outside the inputs that the result depends on (the bytes of a file); part of the cache key. */
-  fingerprint?(inputs: Partial<InputValues<I>>, files: { hash(kind: 'input' | 'checkpoints', name: string): Promise<string> }): Promise<string>
+  fingerprint?(
+    inputs: Partial<InputValues<I>>,
+    files: { hash(kind: 'input' | 'checkpoints', name: string): Promise<string> },
+  ): Promise<string>
   run(inputs: InputValues<I>, context: Context): Promise<OutputValues<O> & { readonly ui?: Ui }>
 }
 
