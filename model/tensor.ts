@@ -8,7 +8,8 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 
 /** A tensor over `data`; throws when the count does not fit the shape. */
 export function tensor(shape: readonly number[], data: Float32Array | readonly number[]): Tensor {
-  if (data.length !== sizeOf(shape)) throw new Error(`tensor: shape [${shape}] wants ${sizeOf(shape)} numbers, got ${data.length}`)
+  if (data.length !== sizeOf(shape))
+    throw new Error(`tensor: shape [${shape}] wants ${sizeOf(shape)} numbers, got ${data.length}`)
   return { shape, data: data instanceof Float32Array ? data : Float32Array.from(data) }
 }
 
@@ -52,7 +53,7 @@ export function concat(parts: readonly Tensor[]): Tensor {
   const shape = [parts.reduce((sum, part) => sum + part.shape[0], 0), ...parts[0].shape.slice(1)]
   const out = zeros(shape)
   let at = 0
-  for (const part of parts) out.data.set(part.data, at), (at += part.data.length)
+  for (const part of parts) (out.data.set(part.data, at), (at += part.data.length))
   return out
 }
 
