@@ -70,14 +70,14 @@ function linkFault(
       ...about,
       received_value: value,
     })
-  const link = asLink(value)
-  const source = link && Object.hasOwn(prompt, link[0]) ? prompt[link[0]] : undefined
-  const received = link && source ? info[source.class_type].output[link[1]] : undefined
+  const from = value[0]
+  const source = typeof from === 'string' && Object.hasOwn(prompt, from) ? prompt[from] : undefined
+  const received = source && asLink(value) ? info[source.class_type].output[value[1] as number] : undefined
   if (received === undefined) {
-    const details = source ? 'tuple index out of range' : python(value[0])
+    const details = source ? 'tuple index out of range' : python(from)
     const explanation = source
-      ? `input "${name}" is linked to output ${python(value[1])} of node ${python(value[0])} (${source.class_type}), which has ${info[source.class_type].output.length}`
-      : `input "${name}" is linked to node ${python(value[0])}, which is not in the graph; link it to a node that is`
+      ? `input "${name}" is linked to output ${python(value[1])} of node ${python(from)} (${source.class_type}), which has ${info[source.class_type].output.length}`
+      : `input "${name}" is linked to node ${python(from)}, which is not in the graph; link it to a node that is`
     return isRoot
       ? problem('exception_during_validation', 'Exception when validating node', details, {
           ...{ input_name: name, linked_node: value, explanation },
