@@ -4,10 +4,15 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/'],
   transform: {
-    '^.+\\.[mc]?[jt]s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }],
+    '^.+\\.[mc]?[jt]s$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
   },
   // These packages are published as ES modules only.
   transformIgnorePatterns: ['/node_modules/(?!(@dicebear|@bufbuild)/)'],
+  // See test/environment.cjs.
+  moduleNameMapper: { '^@tensorflow/(tfjs-core|tfjs-backend-cpu)$': '<rootDir>/test/outside/$1.cjs' },
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   testTimeout: 60_000,
   reporters: ['default', './test/reporter.cjs'],
