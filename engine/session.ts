@@ -1,0 +1,55 @@
+/** An ONNX Runtime session: plain tensors in, plain tensors out. The only file that touches onnxruntime-node's API. */
+import * as ort from 'onnxruntime-node'
+import type { Tensor } from '../model/tensor.ts'
+import type { Artifact, Feed } from './compile.ts'
+import type { DeviceChoice } from './device.ts'
+import { WEIGHTS_FILE } from './onnx/write.ts'
+
+export type OrtTensors = Record<string, ort.Tensor>
+
+export class Session {
+  readonly #session: ort.InferenceSession
+  private constructor(session: ort.InferenceSession) {
+    this.#session = session
+  }
+
+  /** `threads` = cores used for one run; absent lets ONNX Runtime use all physical ones. */
+  static async create({ model, layout }: Pick<Artifact, 'model' | 'layout'>, weights: Uint8Array, device: DeviceChoice, threads?: number): Promise<Session> {
+    const session = await ort.InferenceSession.create(model, {
+      executionProviders: device.device === 'cpu' ? ['cpu'] : [device.device, 'cpu'],
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      ...(threads ? { intraOpNumThreads: threads } : {}),
+      ...(layout.bytes ? { externalData: [{ path: WEIGHTS_FILE, data: weights }] } : {}),
+      // Activations of trained networks reach subnormal sizes, which most CPUs compute a hundred times slower.
+      extra: { session: { set_denormal_as_zero: '1' } },
+    })
+    return new Session(session)
+  }
+
+  async run(feed: Feed): Promise<Record<string, Tensor>> {
+    const inputs: OrtTensors = {}
+    for (const [name, value] of Object.entries(feed))
+      inputs[name] = value instanceof Int32Array ? new ort.Tensor('int32', value, [value.length]) : new ort.Tensor('float32', value.data, value.shape)
+    return toTensors(await this.runRaw(inputs))
+  }
+
+  /** ONNX Runtime's own tensors, for state that goes from one run to the next. */
+  runRaw(inputs: OrtTensors): Promise<OrtTensors> {
+    return this.#session.run(inputs) as Promise<OrtTensors>
+  }
+
+  dispose(): Promise<void> {
+    return this.#session.release()
+  }
+}
+
+/** Outputs as plain float32 tensors under their names without the prefix; integers are converted. */
+export function toTensors(outputs: OrtTensors): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, value]) => {
+      const data = value.data instanceof Float32Array ? value.data : Float32Array.from(value.data as Int32Array)
+      return [name.replace(/^\w+:/, ''), { shape: [...value.dims], data }]
+    }),
+  )
+}
