@@ -11,7 +11,7 @@ import { narrowHalves, widenBFloats, widenHalves } from './half.ts'
 import { checkInfo } from './info.ts'
 import { parseJson } from './json.ts'
 import { bytesOf, formatHeader, maxHeaderBytes, parseHeader, type Dtype, type Entry } from './safetensors-header.ts'
-import { checkShapes } from './shapes.ts'
+import { checkShapes, checkWeights } from './shapes.ts'
 
 /** Weights and what they mean. */
 export type Checkpoint = {
@@ -75,7 +75,17 @@ export function readCheckpoint(path: string): Promise<Checkpoint> {
       hash.update(raw)
       weights.set(name, { shape, data: decode[dtype](raw) })
     }
+    checkWeights(path, info, weights)
     return { id: hash.digest('hex'), info, weights }
+  })
+}
+
+/** What a checkpoint says about itself, without reading its weights; the same errors as `readCheckpoint`. */
+export function readCheckpointInfo(path: string): Promise<CheckpointInfo> {
+  return withFile(path, async file => {
+    await sniff(file, 'safetensors')
+    const { bytes, dataStart } = await readHeader(file)
+    return readInfo(path, parseHeader(path, bytes.subarray(8), file.size - dataStart).metadata)
   })
 }
 
@@ -151,7 +161,7 @@ export async function writeCheckpoint(
   { dtype = 'F32' }: { dtype?: 'F32' | 'F16' } = {},
 ): Promise<string> {
   const checked = checkInfo(path, info)
-  checkShapes(path, checked, new Map([...weights].map(([name, { shape }]) => [name, shape])))
+  checkWeights(path, checked, weights)
   const entries = layOut(weights, dtype)
   const header = formatHeader({ format, patronus: JSON.stringify(checked) }, entries)
   const hash = createHash('sha256')
