@@ -21,17 +21,15 @@ export class CheckpointError extends Error {
   }
 }
 
-/** A name or value out of a hostile file, fit for an error message: one line, quoted, never long. */
+/** A name or value out of a hostile file, fit for an error message: one line, never long, never walked in depth. */
 export function quote(value: unknown): string {
-  const text =
-    typeof value === 'string'
-      ? JSON.stringify(value)
-      : Array.isArray(value)
-        ? 'a list'
-        : value instanceof Map
-          ? 'a dictionary'
-          : String(value)
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text
+  if (typeof value === 'string') return JSON.stringify(value.length > 120 ? `${value.slice(0, 117)}...` : value)
+  if (Array.isArray(value))
+    return value.length <= 8 && value.every(item => typeof item !== 'object') ? `[${value.map(quote)}]` : 'a list'
+  if (value instanceof Map) return 'a dictionary'
+  if (typeof value === 'object' && value !== null)
+    return 'kind' in value && typeof value.kind === 'string' ? `a ${value.kind}` : 'an object'
+  return String(value)
 }
 
 /** The first few of many, so that one error can name them all without becoming a page. */

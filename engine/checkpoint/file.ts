@@ -17,12 +17,15 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'a file this user may not read',
 }
 
-/** Turns the file system's errors into CheckpointErrors and leaves CheckpointErrors as they are. */
-export function fileError(path: string, error: unknown, wanted = 'a weight file that can be read'): CheckpointError {
-  if (error instanceof CheckpointError) return error
-  const { code, message } = error as NodeJS.ErrnoException
-  const got = reasons[code ?? ''] ?? code ?? message
-  return new CheckpointError(path, { wanted, got, remedy: 'Check the path and its permissions.' }, { cause: error })
+/** The file system's errors become CheckpointErrors; every other error stays what it is. */
+export function fileError(path: string, error: unknown, wanted = 'a weight file that can be read'): unknown {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+  if (!/^E[A-Z0-9]+$/.test(code)) return error
+  return new CheckpointError(
+    path,
+    { wanted, got: reasons[code] ?? code, remedy: 'Check the path and its permissions.' },
+    { cause: error },
+  )
 }
 
 async function readExactly(handle: FileHandle, path: string, into: Uint8Array, position: number): Promise<void> {

@@ -7,7 +7,7 @@ export type Format = 'safetensors' | 'zip' | 'pickle' | 'legacy torch' | 'tar' |
 const legacyMagic = Buffer.from('8a0a6cfc9c46f9206aa85019', 'hex')
 
 /** `head`: the first 512 bytes, or all there are. */
-export function formatOf(head: Uint8Array): Format {
+function formatOf(head: Uint8Array): Format {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   if (bytes.toString('latin1', 0, 4) === 'PK\x03\x04') return 'zip'
   if (bytes[0] === 0x80 && bytes[1] >= 2 && bytes[1] <= 5)
@@ -38,11 +38,16 @@ const remedies: { readonly [F in Format]: string } = {
   unknown: 'Check that the download is complete and is the weight file itself.',
 }
 
-/** Throws unless the file starts like one of format `wanted`, and says what it is instead. */
-export async function sniff(file: WeightFile, wanted: Format): Promise<void> {
+/** The format of an open file. */
+export async function detect(file: WeightFile): Promise<Format> {
   const head = new Uint8Array(Math.min(512, file.size))
   await file.read(head, 0)
-  const found = formatOf(head)
+  return formatOf(head)
+}
+
+/** Throws unless the file starts like one of format `wanted`, and says what it is instead. */
+export async function sniff(file: WeightFile, wanted: Format): Promise<void> {
+  const found = await detect(file)
   if (found !== wanted)
     throw new CheckpointError(file.path, { wanted: named[wanted], got: named[found], remedy: remedies[found] })
 }

@@ -13,7 +13,7 @@ import { locate, locatePrior } from './locate.ts'
 import { fromTorch } from './names.ts'
 import { crossCheck, officialModelConfig, readOfficialConfig, type OfficialConfig, type Unwritten } from './official-config.ts'
 import type { Checkpoint } from './safetensors.ts'
-import { checkShapes, priorPrefix } from './shapes.ts'
+import { checkWeights, priorPrefix } from './shapes.ts'
 import { readStateDict } from './torch.ts'
 
 export type ImportOptions = Unwritten & {
@@ -90,6 +90,6 @@ export async function importOfficial(path: string, options: ImportOptions = {}):
     licence: 'unknown: the authors’ repository has no licence',
   } satisfies CheckpointInfo)
   const all = new Map([...weights, ...priorWeights])
-  checkShapes(files.weights, info, new Map([...all].map(([name, { shape }]) => [name, shape])))
+  checkWeights(files.weights, info, all)
   return { id: createHash('sha256').update(JSON.stringify(info)).digest('hex'), info, weights: all }
 }

@@ -53,7 +53,8 @@ function choose(folder: string, candidates: readonly string[]): string {
   throw new CheckpointError(folder, {
     wanted: 'a ckpt.tar in this folder or below it',
     got: 'none',
-    remedy: 'Give the folder the authors’ archive was unpacked into (records/diffusion/patronus/<data set>-train/…).',
+    remedy:
+      'Give the folder the authors’ archive was unpacked into (records/diffusion/patronus/<data set>-train/…); links in it are not followed.',
   })
 }
 

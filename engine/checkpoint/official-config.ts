@@ -23,7 +23,8 @@ export type OfficialConfig = {
 const count = z.int().min(1).max(100_000)
 const counts = z.array(count).min(1).max(64)
 const schema = z.object({
-  ds_name: z.string().min(1).max(100),
+  // Part of a path where the prior is looked for.
+  ds_name: z.string().regex(/^\w[\w.-]{0,99}$/),
   BASE_CH: count,
   BASE_CH_MULT: counts,
   APPLY_ATTENTION: z.array(z.boolean()).min(1).max(64),

@@ -43,11 +43,10 @@ function readEntry(file: string, name: string, value: unknown): Entry {
   const { dtype } = value
   if (typeof dtype !== 'string' || !Object.hasOwn(bytesOf, dtype)) return refuse('dtype F32, F16 or BF16', dtype)
   const shape = naturals(value.shape)
-  if (!shape || shape.length > maxRank)
-    return refuse(`a shape of at most ${maxRank} whole numbers ≥ 0`, JSON.stringify(value.shape))
+  if (!shape || shape.length > maxRank) return refuse(`a shape of at most ${maxRank} whole numbers ≥ 0`, value.shape)
   const offsets = naturals(value.data_offsets)
   if (offsets?.length !== 2 || offsets[0] > offsets[1])
-    return refuse('data_offsets [begin, end], 0 ≤ begin ≤ end', JSON.stringify(value.data_offsets))
+    return refuse('data_offsets [begin, end], 0 ≤ begin ≤ end', value.data_offsets)
   const [begin, end] = offsets
   const bytes = shape.reduce((product, n) => product * BigInt(n), BigInt(bytesOf[dtype as Dtype]))
   if (bytes !== BigInt(end - begin)) return refuse(`${bytes} bytes for ${dtype} [${shape}]`, `${end - begin} bytes`)

@@ -1,4 +1,5 @@
 import { priorShapes, weightShapes } from '../../model/initialize.ts'
+import type { Weights } from '../../model/weights.ts'
 import type { CheckpointInfo } from '../patronus.ts'
 import { CheckpointError, list } from './error.ts'
 
@@ -31,5 +32,17 @@ export function checkShapes(file: string, info: CheckpointInfo, shapes: Shapes):
       wanted: `the ${expected.size} weights its configuration describes`,
       got: `${shapes.size} weights; ${faults.join('; ')}`,
       remedy: 'Weights and configuration belong to different models, or this model was built with other code.',
+    })
+}
+
+/** Compares weights with their description, and refuses a model whose training ended in NaN: all its images would be NaN. */
+export function checkWeights(file: string, info: CheckpointInfo, weights: Weights): void {
+  checkShapes(file, info, new Map([...weights].map(([name, { shape }]) => [name, shape])))
+  const broken = [...weights].filter(([, { data }]) => !data.every(Number.isFinite)).map(([name]) => name)
+  if (broken.length)
+    throw new CheckpointError(file, {
+      wanted: 'finite weights',
+      got: `NaN or infinity in ${list(broken)}`,
+      remedy: 'Its training diverged: use an earlier state or a smaller learning rate.',
     })
 }

@@ -84,6 +84,7 @@ export async function readStateDict(file: WeightFile, key = 'model'): Promise<Ma
   const { archive, root } = await openTorch(file)
   const pickle = (await archive.read(`${root}/data.pkl`))!
   const storages = new Map<string, Float32Array>()
+  let total = 0
   const tensors = new Map<string, Tensor>()
   for (const [name, ref] of stateDict(file.path, readPickle(file.path, pickle), key)) {
     if (typeof name !== 'string' || !isTensorRef(ref))
@@ -92,6 +93,10 @@ export async function readStateDict(file: WeightFile, key = 'model'): Promise<Ma
         got: `${quote(name)}: ${quote(ref)}`,
         remedy: 'Save the model’s state_dict(), not the model or another object.',
       })
+    // Many views of one storage could ask for more memory than any honest file holds.
+    total += sizeOf(ref.shape)
+    if (total > file.size)
+      throw new CheckpointError(file.path, { wanted: 'fewer numbers than the file has bytes', got: `${total}` })
     const id = `${ref.storage.type} ${ref.storage.key} ${ref.storage.count}`
     const storage = storages.get(id) ?? (await readStorage(file.path, archive, root, ref.storage))
     storages.set(id, storage)
