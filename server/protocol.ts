@@ -1,3 +1,4 @@
+import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Ui } from '../nodes/node.ts'
 
 /** Every JSON message the server sends; ComfyUI's names and shapes, then ours (prefix `patronus.`), which other clients ignore. */
@@ -11,7 +12,10 @@ export type ServerMessage =
   | { type: 'executed'; data: { node: string; display_node: string; output: Ui | null; prompt_id: string } }
   | { type: 'execution_success'; data: { prompt_id: string; timestamp: number } }
   | { type: 'execution_error'; data: ExecutionError }
-  | { type: 'execution_interrupted'; data: { prompt_id: string; node_id: string; node_type: string; executed: string[]; timestamp: number } }
+  | {
+      type: 'execution_interrupted'
+      data: { prompt_id: string; node_id: string; node_type: string; executed: string[]; timestamp: number }
+    }
   | { type: 'feature_flags'; data: Record<string, unknown> }
   /** ŝ of the running x̂0: `s[b][j]`, at timestep t, from the sampler node. */
   | { type: 'patronus.activations'; data: { prompt_id: string; node: string; t: number; s: number[][] } }
@@ -38,4 +42,43 @@ export type ExecutionError = {
   current_inputs: Record<string, unknown[]>
   current_outputs: string[]
   timestamp: number
+}
+
+/** One line of `GET /patronus/workflows`; `GET /patronus/workflows/:name` gives the workflow itself. */
+export type ShippedWorkflow = {
+  /** File name without `.json`. */
+  name: string
+  title: string
+  description: string
+}
+
+/** One line of `GET /patronus/checkpoints`. A file that cannot be read is listed with its `error`, so that people see why. */
+export type CheckpointSummary = {
+  /** File name, as the Load Checkpoint node takes it. */
+  name: string
+  title?: string
+  description?: string
+  dataset?: string
+  prototypes?: number
+  hasPrior?: boolean
+  error?: string
+}
+
+/** `GET /patronus/checkpoints/:name`. */
+export type CheckpointDetails = {
+  name: string
+  /** SHA-256 of the file, hex. */
+  id: string
+  info: CheckpointInfo
+}
+
+/** `GET /patronus/device`: where networks run. `undefined` until the worker has looked. */
+export type DeviceReport = {
+  /** `cpu`, `cuda`, `webgpu`. */
+  device: string
+  /** What was found, and why this one was chosen. */
+  report: string
+  worker: 'starting' | 'ready' | 'restarting'
+  /** The checkpoint that is loaded and compiled ahead of the first run, and whether that is done. */
+  warm?: { checkpoint: string; state: 'loading' | 'ready' | 'failed'; error?: string }
 }

@@ -1,0 +1,165 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Outcome } from './executor.ts'
+import type { Roots } from './files.ts'
+import type { DeviceReport, ServerMessage } from './protocol.ts'
+import type { Job } from './queue.ts'
+import type { Runner, RunEvent } from './runner.ts'
+
+/** All that crosses between the server and its worker. Plain data, by structured clone. */
+export type ToWorker =
+  | { readonly type: 'start'; readonly roots: Roots; readonly device: string; readonly warm: string | boolean }
+  | { readonly type: 'run'; readonly job: Job }
+  | { readonly type: 'cancel'; readonly promptId: string }
+  | { readonly type: 'taken'; readonly frame: number }
+  | { readonly type: 'free'; readonly what: { readonly models?: boolean; readonly results?: boolean } }
+  | { readonly type: 'stop' }
+export type FromWorker =
+  | { readonly type: 'device'; readonly report: DeviceReport }
+  | {
+      readonly type: 'event'
+      readonly event: RunEvent
+      /** Of a preview: to be answered with `taken`. */ readonly frame?: number
+    }
+  | { readonly type: 'done'; readonly promptId: string; readonly outcome: Outcome }
+
+export type ChildOptions = {
+  /** The compiled worker-main.js. */
+  readonly script: string
+  readonly roots: Roots
+  readonly device: string
+  /** Checkpoint to load ahead of the first run: that one, the first there is, or none. */
+  readonly warm: string | boolean
+  /** How long a cancelled job may go on before its process is ended, ms. */
+  readonly grace?: number
+  readonly log?: (text: string) => void
+}
+
+type Running = {
+  readonly job: Job
+  readonly on: (event: RunEvent) => Promise<void> | void
+  readonly finish: (outcome: Outcome) => void
+  /** The node that was last said to be executing, and the ones that came out of it: what is told if the process dies. */
+  node?: string
+  readonly executed: string[]
+  cancelled: boolean
+  timer?: NodeJS.Timeout
+}
+
+/**
+ * The worker in a process of its own: a step of the network blocks the thread it runs on, and a graph that takes all the
+ * memory takes only that process with it. It is started again when it ends; the job that ran then fails and says why.
+ */
+export function createChildRunner({ script, roots, device, warm, grace = 10_000, log = () => {} }: ChildOptions): Runner {
+  let child: ChildProcess | undefined
+  let running: Running | undefined
+  let closing = false
+  let quickDeaths = 0
+  let report: DeviceReport = { device: 'unknown', report: '', worker: 'starting' }
+
+  const post = (message: ToWorker) => {
+    if (child?.connected) child.send(message, () => {})
+  }
+  const start = () => {
+    const began = Date.now()
+    const mine = fork(script, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: ['--disable-proto=delete'],
+    })
+    child = mine
+    mine.on('message', message => hear(message as FromWorker))
+    mine.on('error', error => log(`worker: ${error.message}`))
+    mine.on('exit', (code, signal) => void ended(mine, signal ?? `exit code ${code}`, Date.now() - began))
+    post({ type: 'start', roots, device, warm })
+    if (running) post({ type: 'run', job: running.job })
+  }
+  const ended = async (which: ChildProcess, how: string, lived: number) => {
+    if (child !== which) return
+    child = undefined
+    const lost = running
+    if (lost) lose(lost, how)
+    if (closing) return
+    log(`The worker process ended (${how}); starting another`)
+    report = { ...report, worker: 'restarting' }
+    // One that cannot even start would otherwise be started a hundred times a second.
+    quickDeaths = lived < 2000 && !lost ? quickDeaths + 1 : 0
+    await sleep(Math.min(30_000, quickDeaths && 250 * 2 ** quickDeaths))
+    if (!closing && !child) start()
+  }
+  const settle = (outcome: Outcome) => {
+    clearTimeout(running?.timer)
+    const { finish } = running!
+    running = undefined
+    finish(outcome)
+  }
+  /** The job whose process is gone still gets its last word. */
+  const lose = ({ job, node = Object.keys(job.prompt)[0] ?? '', executed, cancelled, on }: Running, how: string) => {
+    const where = {
+      prompt_id: job.promptId,
+      node_id: node,
+      node_type: job.prompt[node]?.class_type ?? '',
+      executed,
+      timestamp: Date.now(),
+    }
+    const message: ServerMessage = cancelled
+      ? { type: 'execution_interrupted', data: where }
+      : { type: 'execution_error', data: { ...where, ...deathOf(how), current_inputs: {}, current_outputs: executed } }
+    void on({ kind: 'message', message })
+    settle({ status: cancelled ? 'interrupted' : 'error', outputs: {} })
+  }
+  const hear = (message: FromWorker) => {
+    if (message.type === 'device') report = message.report
+    else if (message.type === 'done') running?.job.promptId === message.promptId && settle(message.outcome)
+    else {
+      if (message.frame !== undefined) post({ type: 'taken', frame: message.frame })
+      if (!running) return
+      if (message.event.kind === 'message') remember(running, message.event.message)
+      void running.on(message.event)
+    }
+  }
+  const stop = async (mine: ChildProcess, within: number) => {
+    const gone = new Promise<void>(resolve => mine.once('exit', () => resolve()))
+    if (mine.connected) mine.send({ type: 'stop' } satisfies ToWorker, () => {})
+    const timer = setTimeout(() => mine.kill('SIGKILL'), within)
+    await gone
+    clearTimeout(timer)
+  }
+  start()
+
+  return {
+    run: (job, on) =>
+      new Promise(finish => {
+        running = { job, on, finish, executed: [], cancelled: false }
+        post({ type: 'run', job })
+      }),
+    cancel: promptId => {
+      if (running?.job.promptId !== promptId || running.cancelled) return
+      running.cancelled = true
+      post({ type: 'cancel', promptId })
+      running.timer = setTimeout(() => child?.kill('SIGKILL'), grace)
+    },
+    free: what => post({ type: 'free', what }),
+    device: () => report,
+    close: async () => {
+      closing = true
+      if (child) await stop(child, 3000)
+    },
+  }
+}
+
+function remember(running: Running, message: ServerMessage): void {
+  if (message.type !== 'executing' || message.data.node === null) return
+  if (running.node !== undefined) running.executed.push(running.node)
+  running.node = message.data.node
+}
+
+const deathOf = (how: string) => ({
+  exception_type: 'WorkerLost',
+  exception_message:
+    `The process that runs graphs ended (${how}) while this node ran` +
+    (how === 'SIGKILL'
+      ? '; most likely the memory ran out. Try a smaller image, batch or number of steps'
+      : '; the log of the server may say why'),
+  traceback: [],
+})

@@ -1,0 +1,134 @@
+import { randomInt } from 'node:crypto'
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Patronus } from '../engine/patronus.ts'
+import { rows, type Tensor } from '../model/tensor.ts'
+import type { Context, SavedImage } from '../nodes/node.ts'
+import { writePngGraph } from '../workflows/png.ts'
+import type { Files, Kind } from './files.ts'
+import { decodeImage, drawSvg, encodePng } from './images.ts'
+import type { Previews } from './preview.ts'
+import type { Job } from './queue.ts'
+
+export type ContextParts = {
+  readonly job: Job
+  readonly node: string
+  readonly files: Files
+  readonly signal: AbortSignal
+  readonly previews: Previews
+  checkpoint(name: string): Promise<Patronus>
+  progress(value: number, max: number): void
+  activations(t: number, s: number[][]): void
+}
+
+/** The world of one running node (nodes/node.ts): the files it may touch, the bars and pictures it may move. */
+export function createContext(parts: ContextParts): Context {
+  const { files, signal, previews, job } = parts
+  return {
+    signal,
+    progress: parts.progress,
+    preview: async image => {
+      await previews.show(image)
+      signal.throwIfAborted()
+    },
+    activations: (t, s) => parts.activations(t, tableOf(s)),
+    pause: async () => {
+      await turn()
+      signal.throwIfAborted()
+    },
+    checkpoint: parts.checkpoint,
+    readImage: async name => decodeImage(await findImage(files, name)),
+    saveImages: (images, { type, prefix = type === 'temp' ? 'preview' : 'Patronus' }) =>
+      saveImages(images, { files, type, prefix: type === 'temp' ? `${prefix}_${randomLetters()}` : prefix, texts: textsOf(job) }),
+    drawSvg,
+  }
+}
+
+const tableOf = ({ shape, data }: Tensor): number[][] =>
+  Array.from({ length: shape[0] }, (_, b) => Array.from(data.subarray(b * shape[1], (b + 1) * shape[1])))
+
+/** `name`, or `name [output]`, `name [temp]` as ComfyUI's clients write it for pictures that lie elsewhere. */
+async function findImage(files: Files, name: string): Promise<string> {
+  const [, bare, kind = 'input'] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(name)!
+  const file = await files.find(kind as Kind, bare)
+  if (!file) throw new Error(`There is no image "${bare}" in the ${kind} folder; upload it, or choose another`)
+  return file
+}
+
+/** What every saved PNG carries: the graph it came from, in both forms, so that dropping it on an editor brings the graph back. */
+const textsOf = ({ prompt, extraData }: Job): Record<string, unknown> => {
+  const extra = extraData.extra_pnginfo
+  return { prompt, ...(typeof extra === 'object' && !Array.isArray(extra) && extra) }
+}
+
+const randomLetters = () => Array.from({ length: 5 }, () => 'abcdefghijklmnopqrstuvwxyz'[randomInt(26)]).join('')
+
+type Saving = {
+  readonly files: Files
+  readonly type: 'output' | 'temp'
+  readonly prefix: string
+  readonly texts: Readonly<Record<string, unknown>>
+}
+
+/** `folder/prefix_00001_.png` and so on, one file a picture, counting on from what lies there (spec/comfyui.md 3.7). */
+async function saveImages(images: Tensor, { files, type, prefix, texts }: Saving): Promise<SavedImage[]> {
+  const [B, height, width] = images.shape
+  const wanted = fillIn(prefix, { width, height })
+  const subfolder = path.posix.dirname(wanted) === '.' ? '' : path.posix.dirname(wanted)
+  const base = path.posix.basename(wanted)
+  const saved: SavedImage[] = []
+  let counter = await nextCounter(path.dirname(await files.place(type, `${wanted}_`)), base)
+  for (let b = 0; b < B; b++, counter++) {
+    const filename = `${base.replaceAll('%batch_num%', String(b))}_${String(counter).padStart(5, '0')}_.png`
+    const file = await files.place(type, subfolder ? `${subfolder}/${filename}` : filename)
+    await writeWhole(file, writePngGraph(await encodePng(rows(images, b, b + 1), { fast: type === 'temp' }), texts))
+    saved.push({ filename, subfolder, type })
+  }
+  return saved
+}
+
+/** ComfyUI's `%year%` and the like. */
+function fillIn(prefix: string, { width, height }: { width: number; height: number }): string {
+  const now = new Date()
+  const two = (n: number) => String(n).padStart(2, '0')
+  const values: Record<string, string> = {
+    width: String(width),
+    height: String(height),
+    year: String(now.getFullYear()),
+    month: two(now.getMonth() + 1),
+    day: two(now.getDate()),
+    hour: two(now.getHours()),
+    minute: two(now.getMinutes()),
+    second: two(now.getSeconds()),
+  }
+  return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`%${name}%`, value), prefix)
+}
+
+/** One more than the highest number in a folder among files of that prefix. */
+async function nextCounter(folder: string, base: string): Promise<number> {
+  const numbers = (await readdir(folder)).flatMap(name => {
+    if (!name.startsWith(`${base}_`)) return []
+    const digits = /^(\d+)_?\./.exec(name.slice(base.length + 1))
+    return digits ? [Number(digits[1])] : []
+  })
+  return Math.max(0, ...numbers) + 1
+}
+
+/** Writes a file so that nobody ever sees half of it, whatever happens. */
+export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  const draft = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.part`)
+  try {
+    const handle = await open(draft, 'w')
+    try {
+      await handle.writeFile(bytes)
+      await handle.datasync()
+    } finally {
+      await handle.close()
+    }
+    await rename(draft, file)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  }
+}

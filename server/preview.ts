@@ -1,0 +1,60 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Tensor } from '../model/tensor.ts'
+import { encodePng, montage } from './images.ts'
+
+/** Frames on their way, at most. A receiver that answers at once gets every frame. */
+const inFlight = 2
+/** How long a step may wait for the receiver to catch up before its frame is given up, ms. */
+const patience = 50
+
+export type Previews = {
+  /** Resolves after a real turn of the event loop, with the frame sent unless the receiver is behind. */
+  show(image: Tensor): Promise<void>
+  /** Nothing is sent any more. */
+  close(): void
+}
+
+/**
+ * Turns running pictures into PNG frames and hands them on, with back-pressure: while `inFlight` frames are unanswered, a
+ * newer picture takes the place of the one that waits. `deliver` is fulfilled when the other side has taken the frame.
+ */
+export function createPreviews(deliver: (png: Buffer) => Promise<void> | void): Previews {
+  let unanswered = 0
+  let waiting: Tensor | undefined
+  let closed = false
+  let freed: (() => void) | undefined
+
+  const answered = () => {
+    unanswered--
+    freed?.()
+    const next = waiting
+    waiting = undefined
+    if (next && !closed) void send(next).catch(() => undefined)
+  }
+  const send = async (image: Tensor) => {
+    unanswered++
+    try {
+      const png = await encodePng(montage(image), { fast: true })
+      if (!closed) void Promise.resolve(deliver(png)).then(answered, answered)
+    } catch (error) {
+      answered()
+      throw error
+    }
+  }
+  const place = () =>
+    new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, patience)
+      freed = () => (clearTimeout(timer), resolve())
+    })
+  return {
+    show: async image => {
+      await turn()
+      if (unanswered >= inFlight) await place()
+      if (unanswered >= inFlight) waiting = image
+      else await send(image)
+    },
+    close: () => {
+      closed = true
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import { freemem, totalmem } from 'node:os'
+import { statfs } from 'node:fs/promises'
+import type { Router } from 'express'
+import { z } from 'zod'
+import type { Parts } from '../app.ts'
+import { jsonOf, limits, readRaw } from '../body.ts'
+import { BadRequest } from '../problem.ts'
+import { isCheckpoint } from '../worker.ts'
+
+/** What both sides can do beyond the oldest protocol. Saying more makes ComfyUI's page ask for what is behind it. */
+export const features = { supports_preview_metadata: true, max_upload_size: limits.upload } as const
+
+/** The ComfyUI version whose protocol this is; clients compare it. */
+const comfyVersion = '0.3.64'
+
+/** Everything a client asks once, at its start: what nodes there are, what machine this is (spec/comfyui.md 1.7, 1.10, 5.1). */
+export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoints }: Parts): void {
+  router.get('/object_info', async (_, response) => void response.json(await objectInfo()))
+  router.get('/object_info/:type', async (request, response) => {
+    const { type } = request.params
+    const info = await objectInfo()
+    // 200 with nothing in it, as ComfyUI: clients crash on 404 here.
+    response.json(Object.hasOwn(info, type) ? { [type]: info[type] } : {})
+  })
+  router.get('/features', (_, response) => void response.json(features))
+  router.get('/system_stats', (_, response) => {
+    const { device } = runner.device()
+    const memory = { vram_total: totalmem(), vram_free: freemem(), torch_vram_total: 0, torch_vram_free: 0 }
+    response.json({
+      system: {
+        os: process.platform,
+        ram_total: totalmem(),
+        ram_free: freemem(),
+        comfyui_version: comfyVersion,
+        python_version: `none (Node ${process.version})`,
+        pytorch_version: 'none (ONNX Runtime)',
+        embedded_python: false,
+        argv: [],
+      },
+      devices: [{ name: device, type: device, index: 0, ...memory }],
+    })
+  })
+  router.get('/extensions', (_, response) => void response.json([]))
+  router.get('/embeddings', (_, response) => void response.json([]))
+  router.get('/i18n', (_, response) => void response.json({}))
+  router.get('/global_subgraphs', (_, response) => void response.json({}))
+  router.get('/node_replacements', (_, response) => void response.json({}))
+  router.get('/models', (_, response) => void response.json(['checkpoints']))
+  router.get('/models/:folder', async (request, response) => {
+    if (request.params.folder !== 'checkpoints')
+      throw new BadRequest('not_found', `There is no folder of models "${request.params.folder.slice(0, 40)}"`, 404)
+    response.json(await files.list('checkpoints', isCheckpoint))
+  })
+  router.get('/experiment/models', (_, response) => void response.json([]))
+  router.get('/view_metadata/:folder', async (request, response) => {
+    const { filename } = request.query
+    if (request.params.folder !== 'checkpoints' || typeof filename !== 'string')
+      throw new BadRequest('not_found', 'There is no such file', 404)
+    response.json((await checkpoints.details(filename)).info)
+  })
+  router.post('/free', readRaw, (request, response) => {
+    const asked = z
+      .object({ unload_models: z.boolean().optional(), free_memory: z.boolean().optional() })
+      .safeParse(jsonOf(request) ?? {}).data
+    runner.free({ models: asked?.unload_models, results: asked?.free_memory || asked?.unload_models })
+    response.end()
+  })
+  router.get('/healthz', (_, response) => void response.json({ ok: true }))
+  router.get('/readyz', async (_, response) => {
+    const { bavail, bsize } = await statfs(files.roots.output[0])
+    const reasons = [
+      ...(runner.device().worker === 'ready' ? [] : [`the worker is ${runner.device().worker}`]),
+      ...(bavail * bsize > 64 << 20 ? [] : ['the disk is full']),
+    ]
+    response.status(reasons.length > 0 ? 503 : 200).json({ ready: reasons.length === 0, reasons })
+  })
+}

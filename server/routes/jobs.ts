@@ -1,0 +1,103 @@
+import type { Router } from 'express'
+import { z } from 'zod'
+import type { Parts } from '../app.ts'
+import { jsonOf, readRaw } from '../body.ts'
+import { BadRequest } from '../problem.ts'
+import type { Job } from '../queue.ts'
+import type { HistoryEntry } from '../store.ts'
+import { parse } from './prompt.ts'
+
+type Status = 'pending' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
+type Listed = { readonly job: Job; readonly status: Status; readonly entry?: HistoryEntry }
+
+/** Queue and history in one list: what newer ComfyUI pages read in place of both (spec/comfyui.md 1.6). */
+export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
+  const all = async (): Promise<Listed[]> => [
+    ...(await store.all()).map(entry => ({ job: entry.job, status: statusOf(entry), entry })),
+    ...(await queue.running()).map(job => ({ job, status: 'in_progress' as const })),
+    ...(await queue.pending()).map(job => ({ job, status: 'pending' as const })),
+  ]
+  const cancel = async (ids: readonly string[]): Promise<boolean> => {
+    const removed = await runs.remove(ids)
+    const interrupted = await Promise.all(ids.map(id => runs.interrupt(id)))
+    return removed > 0 || interrupted.includes(true)
+  }
+
+  router.get('/jobs', async (request, response) => {
+    const { status, workflow_id, sort_by, sort_order, limit, offset } = parse(query, request.query)
+    const wanted = (await all()).filter(
+      listed =>
+        (!status || status.split(',').includes(listed.status)) && (!workflow_id || workflowId(listed.job) === workflow_id),
+    )
+    const key = (listed: Listed) => (sort_by === 'execution_duration' ? durationOf(listed) : createdAt(listed.job))
+    wanted.sort((a, b) => (sort_order === 'asc' ? 1 : -1) * (key(a) - key(b)))
+    const jobs = wanted.slice(offset, offset + limit).map(summary)
+    response.json({ jobs, pagination: { offset, limit, total: wanted.length, has_more: offset + jobs.length < wanted.length } })
+  })
+  router.post('/jobs/cancel', readRaw, async (request, response) => {
+    const { job_ids } = parse(z.object({ job_ids: z.array(z.string()).max(1000) }), jsonOf(request) ?? {})
+    response.json({ cancelled: await cancel(job_ids) })
+  })
+  router.get('/jobs/:id', async (request, response) => {
+    const listed = (await all()).find(({ job }) => job.promptId === request.params.id)
+    if (!listed) return void response.status(404).json({ error: 'Job not found' })
+    const { job, entry } = listed
+    const workflow = { prompt: job.prompt, extra_data: job.extraData }
+    response.json({ ...summary(listed), outputs: entry?.outputs ?? {}, execution_status: entry?.status, workflow })
+  })
+  router.post('/jobs/:id/cancel', async (request, response) => {
+    if (request.params.id.length > 200) throw new BadRequest('bad_request', 'That is not the id of a job')
+    response.json({ cancelled: await cancel([request.params.id]) })
+  })
+}
+
+const query = z.object({
+  status: z.string().optional(),
+  workflow_id: z.string().optional(),
+  sort_by: z.enum(['created_at', 'execution_duration']).optional(),
+  sort_order: z.enum(['asc', 'desc']).optional(),
+  limit: z.coerce.number().int().min(1).max(10_000).default(200),
+  offset: z.coerce.number().int().min(0).default(0),
+})
+
+const messageOf = ({ status }: HistoryEntry, type: string) => status.messages.find(([name]) => name === type)?.[1]
+
+const statusOf = (entry: HistoryEntry): Status =>
+  entry.status.completed ? 'completed' : messageOf(entry, 'execution_interrupted') ? 'cancelled' : 'failed'
+
+const createdAt = ({ extraData }: Job): number => Number(extraData.create_time ?? 0)
+
+const workflowId = ({ extraData }: Job): string | undefined =>
+  z.object({ extra_pnginfo: z.object({ workflow: z.object({ id: z.string() }) }) }).safeParse(extraData).data?.extra_pnginfo
+    .workflow.id
+
+function timesOf({ entry }: Listed): { begin?: number; end?: number } {
+  const stamps = (entry?.status.messages ?? []).map(([, data]) => Number(data.timestamp)).filter(Number.isFinite)
+  return { begin: stamps[0], end: stamps.at(-1) }
+}
+
+const durationOf = (listed: Listed): number => {
+  const { begin = 0, end = 0 } = timesOf(listed)
+  return end - begin
+}
+
+/** Keys without a value are left out by JSON: ComfyUI's page refuses nulls. */
+function summary(listed: Listed) {
+  const { job, status, entry } = listed
+  const { begin, end } = timesOf(listed)
+  const images = Object.entries(entry?.outputs ?? {}).flatMap(([nodeId, ui]) =>
+    (ui.images ?? []).map(image => ({ ...image, nodeId, mediaType: 'images' })),
+  )
+  return {
+    id: job.promptId,
+    status,
+    priority: job.number,
+    create_time: createdAt(job),
+    execution_start_time: begin,
+    execution_end_time: end,
+    execution_error: entry && messageOf(entry, 'execution_error'),
+    outputs_count: images.length,
+    preview_output: images.find(image => image.type === 'output') ?? images[0],
+    workflow_id: workflowId(job),
+  }
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto'
+import type { Router } from 'express'
+import { z } from 'zod'
+import { GraphError, parsePrompt, problems } from '../../workflows/graph.ts'
+import { jsonOf, readRaw } from '../body.ts'
+import { BadRequest, problemBody } from '../problem.ts'
+import type { Job } from '../queue.ts'
+import type { HistoryEntry } from '../store.ts'
+import type { Parts } from '../app.ts'
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+/** Jobs that may wait at once. */
+const longestQueue = 1000
+
+const submission = z.object({
+  prompt: z.unknown(),
+  client_id: z.string().max(200).nullish(),
+  prompt_id: z.string().regex(uuid, 'must be a lower-case UUID').nullish(),
+  number: z.number().nullish(),
+  front: z.boolean().nullish(),
+  extra_data: z.record(z.string(), z.unknown()).nullish(),
+  partial_execution_targets: z.array(z.string()).nullish(),
+})
+const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()).optional() })
+
+/** Never kept: ComfyUI's pages send the keys of their paid services along. */
+const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
+
+/** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
+export function promptRoutes(router: Router, { runs, queue, store, objectInfo }: Parts): void {
+  let counter = 0
+
+  router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
+
+  router.post('/prompt', readRaw, async (request, response) => {
+    const body = parseSubmission(jsonOf(request) ?? {})
+    if (body.prompt === undefined || body.prompt === null)
+      return void response.status(400).json(problemBody('no_prompt', 'No prompt provided'))
+    const targets = body.partial_execution_targets ?? undefined
+    const checked = problems(parsePrompt(body.prompt), await objectInfo(), { targets })
+    if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
+    if ((await queue.pending()).length >= longestQueue) {
+      response.set('Retry-After', '10')
+      throw new BadRequest('queue_full', `${longestQueue} jobs wait already; try again when some are done`, 429)
+    }
+    const promptId = body.prompt_id ?? randomUUID()
+    if (await isKnown(promptId))
+      throw new BadRequest('invalid_prompt_id', `prompt_id ${promptId} was used before; leave it out to get a new one`)
+    const number = body.number ?? (body.front ? -counter : counter)
+    counter++
+    const extra = Object.entries(body.extra_data ?? {}).filter(([key]) => !secrets.includes(key))
+    const clientId = body.client_id ?? undefined
+    const job: Job = {
+      number,
+      promptId,
+      prompt: checked.prompt,
+      outputs: checked.roots,
+      clientId,
+      extraData: {
+        ...Object.fromEntries(extra),
+        ...(clientId !== undefined && { client_id: clientId }),
+        create_time: Date.now(),
+      },
+    }
+    await runs.submit(job)
+    response.json({ prompt_id: promptId, number, node_errors: checked.nodeErrors })
+  })
+
+  router.get('/queue', async (_, response) => {
+    response.json({ queue_running: (await queue.running()).map(itemOf), queue_pending: (await queue.pending()).map(itemOf) })
+  })
+  router.post('/queue', readRaw, async (request, response) => {
+    const asked = parse(ids, jsonOf(request) ?? {})
+    if (asked.clear) await runs.remove()
+    if (asked.delete) await runs.remove(asked.delete)
+    response.end()
+  })
+  router.post('/interrupt', readRaw, async (request, response) => {
+    await runs.interrupt(wantedId(jsonOrNothing(() => jsonOf(request))))
+    response.end()
+  })
+
+  router.get('/history', async (request, response) => {
+    const entries = page(await store.all(), numberOf(request.query.max_items), numberOf(request.query.offset))
+    response.json(Object.fromEntries(entries.map(entry => [entry.job.promptId, historyOf(entry)])))
+  })
+  router.get('/history/:id', async (request, response) => {
+    const entry = await store.get(request.params.id)
+    response.json(entry ? { [entry.job.promptId]: historyOf(entry) } : {})
+  })
+  router.post('/history', readRaw, async (request, response) => {
+    const asked = parse(ids, jsonOf(request) ?? {})
+    if (asked.clear) await store.clear()
+    if (asked.delete) await store.remove(asked.delete)
+    response.end()
+  })
+
+  const isKnown = async (id: string) =>
+    [...(await queue.pending()), ...(await queue.running())].some(job => job.promptId === id) ||
+    (await store.get(id)) !== undefined
+}
+
+/** The body of a request, or what is wrong with it. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const wrong = parsed.error.issues.map(issue => `${issue.path.join('.') || 'the body'}: ${issue.message}`).join('; ')
+  throw new BadRequest('bad_request', `The request cannot be understood: ${wrong}`)
+}
+
+function parseSubmission(value: unknown): z.infer<typeof submission> {
+  const parsed = submission.safeParse(value)
+  if (parsed.error?.issues.some(issue => issue.path[0] === 'prompt_id'))
+    throw new BadRequest('invalid_prompt_id', 'prompt_id must be a valid UUID')
+  return parse(submission, value)
+}
+
+/** `/interrupt` is posted with JSON's Content-Type and no body by ComfyUI's own page, so nothing about it is an error. */
+function jsonOrNothing(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+const wantedId = (body: unknown): string | undefined => z.object({ prompt_id: z.string() }).safeParse(body).data?.prompt_id
+
+const numberOf = (text: unknown): number | undefined =>
+  typeof text === 'string' && /^-?\d{1,9}$/.test(text) ? Number(text) : undefined
+
+/** `max_items` alone gives the newest; with `offset`, those after the `offset` oldest (spec/comfyui.md 1.5). */
+export function page<T>(all: readonly T[], maxItems?: number, offset?: number): readonly T[] {
+  const from = offset !== undefined && offset >= 0 ? offset : maxItems !== undefined ? Math.max(0, all.length - maxItems) : 0
+  return all.slice(from, maxItems === undefined ? undefined : from + Math.max(0, maxItems))
+}
+
+/** A job as ComfyUI's lists have it. */
+export const itemOf = ({ number, promptId, prompt, extraData, outputs }: Job) => [number, promptId, prompt, extraData, outputs]
+
+const historyOf = ({ job, outputs, status }: HistoryEntry) => ({
+  prompt: itemOf(job),
+  outputs,
+  status,
+  meta: Object.fromEntries(
+    Object.keys(outputs).map(id => [id, { node_id: id, display_node: id, parent_node: null, real_node_id: id }]),
+  ),
+})
+
+/** A graph that cannot be read, in the shape of a refused prompt. */
+export const graphAnswer = (error: GraphError) => ({ error: error.problem, node_errors: {} })

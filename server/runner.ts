@@ -1,0 +1,20 @@
+import type { Outcome } from './executor.ts'
+import type { PreviewFrame } from './frames.ts'
+import type { DeviceReport, ServerMessage } from './protocol.ts'
+import type { Job } from './queue.ts'
+
+/** What comes out of a run while it runs. */
+export type RunEvent =
+  { readonly kind: 'message'; readonly message: ServerMessage } | { readonly kind: 'preview'; readonly frame: PreviewFrame }
+
+/** Runs jobs, one at a time. In a process of its own by default, in this one for tests: nothing else can tell which. */
+export type Runner = {
+  /** Never rejects; what goes wrong is told as `execution_error`. A preview is taken once the listener's promise is fulfilled. */
+  run(job: Job, on: (event: RunEvent) => Promise<void> | void): Promise<Outcome>
+  /** Asks the run of that id to end, if it is the one that runs. */
+  cancel(promptId: string): void
+  /** Gives memory back before the next job: loaded checkpoints, remembered results. */
+  free(what: { readonly models?: boolean; readonly results?: boolean }): void
+  device(): DeviceReport
+  close(): Promise<void>
+}

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { z } from 'zod'
+import { frameWithMetadata, plainFrame, type PreviewFrame } from './frames.ts'
+import type { ServerMessage } from './protocol.ts'
+
+/** Bytes and times that keep one bad client from costing the others anything (spec/reliability.md, section 0 line 8). */
+export type SocketLimits = {
+  /** Above this many unsent bytes a client gets no more previews. */
+  readonly skipAbove: number
+  /** Above this many it is cut off. */
+  readonly cutAbove: number
+  readonly pingEvery: number
+  readonly connections: number
+}
+const defaults: SocketLimits = { skipAbove: 2 << 20, cutAbove: 16 << 20, pingEvery: 20_000, connections: 100 }
+
+/** What the hub asks of the rest of the server when somebody connects. */
+export type Greeting = {
+  queueRemaining(): Promise<number>
+  /** What a client that comes back should see, if the running job is its own. */
+  resume(clientId: string): { messages: readonly ServerMessage[]; frame?: PreviewFrame } | undefined
+  features: Readonly<Record<string, unknown>>
+}
+
+export type Sockets = {
+  /** Takes an upgrade that the guard has passed. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** To one client, or to all. Never skipped. */
+  send(message: ServerMessage, clientId?: string): void
+  /** Something that only the newest of matters: skipped when the client is behind. */
+  sendIfIdle(message: ServerMessage, clientId: string): void
+  preview(frame: PreviewFrame, clientId: string): void
+  /** Unsent bytes of a client; for tests and metrics. */
+  buffered(clientId: string): number
+  close(): void
+}
+
+type Client = { readonly id: string; readonly socket: WebSocket; metadata: boolean; missed: number; late?: () => void }
+
+const featureFlags = z.object({
+  type: z.literal('feature_flags'),
+  data: z.object({ supports_preview_metadata: z.boolean().optional() }).loose(),
+})
+
+export function createSockets(greeting: Greeting, options: Partial<SocketLimits> = {}): Sockets {
+  const limits = { ...defaults, ...options }
+  const server = new WebSocketServer({ noServer: true, maxPayload: 1 << 20, maxFragments: 64, maxBufferedChunks: 1024 })
+  const clients = new Map<string, Client>()
+  const open = new Set<Client>()
+
+  const write = (client: Client, data: string | Buffer) => {
+    if (client.socket.readyState !== WebSocket.OPEN) return
+    if (client.socket.bufferedAmount > limits.cutAbove) return client.socket.terminate()
+    client.socket.send(data)
+  }
+  const tell = (client: Client, message: ServerMessage) => write(client, JSON.stringify(message))
+  const show = (client: Client, frame: PreviewFrame) => {
+    if (client.socket.bufferedAmount <= limits.skipAbove)
+      write(client, client.metadata ? frameWithMetadata(frame) : plainFrame(frame))
+  }
+
+  /** The first message may say what the client understands; everything else it says is ignored, as ComfyUI does. */
+  const listenFor = (client: Client, data: RawData, isBinary: boolean) => {
+    const flags = isBinary ? undefined : readFlags(data)
+    if (flags) {
+      client.metadata = flags.supports_preview_metadata === true
+      tell(client, { type: 'feature_flags', data: { ...greeting.features } })
+    }
+    client.late?.()
+  }
+
+  const greet = async (client: Client) => {
+    const queue_remaining = await greeting.queueRemaining()
+    tell(client, { type: 'status', data: { status: { exec_info: { queue_remaining } }, sid: client.id } })
+    const running = greeting.resume(client.id)
+    if (!running) return
+    running.messages.forEach(message => tell(client, message))
+    // The frame waits for the client's first word, which says in what form it wants it; old clients never speak.
+    client.late = () => {
+      clearTimeout(timer)
+      client.late = undefined
+      const frame = greeting.resume(client.id)?.frame
+      if (frame) show(client, frame)
+    }
+    const timer = setTimeout(() => client.late?.(), 300)
+  }
+
+  const welcome = (socket: WebSocket, request: IncomingMessage) => {
+    const asked = new URLSearchParams(request.url?.split('?')[1] ?? '').get('clientId')
+    const client: Client = { id: asked?.slice(0, 200) || randomUUID().replaceAll('-', ''), socket, metadata: false, missed: 0 }
+    // A client that comes back takes its name over; its old socket may still be closing.
+    clients.set(client.id, client)
+    open.add(client)
+    socket.once('message', (data, isBinary) => listenFor(client, data, isBinary))
+    socket.on('pong', () => (client.missed = 0))
+    socket.on('error', () => socket.terminate())
+    socket.on('close', () => {
+      open.delete(client)
+      client.late = undefined
+      if (clients.get(client.id) === client) clients.delete(client.id)
+    })
+    void greet(client)
+  }
+
+  const beat = setInterval(() => {
+    for (const client of open)
+      if (client.missed >= 2 || client.socket.bufferedAmount > limits.cutAbove) client.socket.terminate()
+      else (client.missed++, client.socket.ping())
+  }, limits.pingEvery)
+  beat.unref()
+
+  return {
+    accept: (request, socket, head) => {
+      if (open.size >= limits.connections) return refuseUpgrade(socket, 503, 'Too many connections')
+      server.handleUpgrade(request, socket, head, welcome)
+    },
+    send: (message, clientId) => {
+      const text = JSON.stringify(message)
+      const client = clientId === undefined ? undefined : clients.get(clientId)
+      for (const other of clientId === undefined ? open : client ? [client] : []) write(other, text)
+    },
+    sendIfIdle: (message, clientId) => {
+      const client = clients.get(clientId)
+      if (client && client.socket.bufferedAmount <= limits.skipAbove) tell(client, message)
+    },
+    preview: (frame, clientId) => {
+      const client = clients.get(clientId)
+      if (client) show(client, frame)
+    },
+    buffered: clientId => clients.get(clientId)?.socket.bufferedAmount ?? 0,
+    close: () => {
+      clearInterval(beat)
+      for (const { socket } of open) socket.close(1001, 'The server stops')
+      setTimeout(() => open.forEach(({ socket }) => socket.terminate()), 500).unref()
+    },
+  }
+}
+
+function readFlags(data: RawData): { supports_preview_metadata?: boolean } | undefined {
+  try {
+    return featureFlags.safeParse(JSON.parse(data.toString())).data?.data
+  } catch {
+    return undefined
+  }
+}
+
+/** Answers an upgrade with a plain HTTP error and hangs up. */
+export function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  socket.on('error', () => socket.destroy())
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+  )
+}
