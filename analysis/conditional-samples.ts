@@ -21,12 +21,16 @@ export type SamplingOptions = BatchOptions & {
   readonly seed: number
 }
 
-/** s [N,m] of images that arrive in batches [b,H,W,C], -1 … 1. */
-export async function encodeAll(patronus: Patronus, batches: Iterable<Tensor>, signal?: AbortSignal): Promise<Tensor> {
+/** s [N,m] of images that arrive in batches [b,H,W,C], -1 … 1. `activations` gives s [b,m] of one batch. */
+export async function encodeAll(
+  activations: (images: Tensor) => Promise<Tensor>,
+  batches: Iterable<Tensor>,
+  signal?: AbortSignal,
+): Promise<Tensor> {
   const parts: Tensor[] = []
   for (const images of batches) {
     signal?.throwIfAborted()
-    parts.push((await patronus.encode(images)).s)
+    parts.push(await activations(images))
   }
   return concat(parts)
 }

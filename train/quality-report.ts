@@ -1,0 +1,180 @@
+import type { Agreement } from '../analysis/agreement.ts'
+import type { ProbeAccuracy } from '../analysis/metrics/probe.ts'
+import { failures, passMark, type LatentQuality, type Spread } from '../analysis/quality.ts'
+
+/** What was measured about one checkpoint; every number of the page below comes from here. JSON-able. */
+export type QualityReport = {
+  readonly checkpoint: { readonly name: string; readonly id: string; readonly dataset: string; readonly prototypes: number }
+  readonly settings: { readonly steps: number; readonly seed: number; readonly device: string; readonly seconds: number }
+  /** Mean squared error of inversion and sampling with the same s, over pictures not clipped, pixels in -1 … 1. */
+  readonly reconstruction: { readonly images: number; readonly mean: number; readonly median: number; readonly worst: number }
+  readonly spread: Spread
+  readonly controlSpread: Spread
+  readonly attributes?: AttributeQuality
+  readonly classes?: ClassQuality
+}
+
+export type AttributeQuality = {
+  readonly names: readonly string[]
+  readonly trained: LatentQuality
+  /** The same without training: first weights of the encoder, far-apart prototypes from real patches. */
+  readonly control: LatentQuality
+  /** What the held-out classifier reads; absent for a data set that there is no classifier for. */
+  readonly reading?: {
+    readonly images: number
+    readonly originals: Agreement
+    readonly reconstructions: Agreement
+    readonly samples: Agreement
+  }
+}
+
+export type ClassQuality = {
+  readonly names: readonly string[]
+  readonly images: number
+  readonly trained: ProbeAccuracy
+  readonly control: ProbeAccuracy
+}
+
+const digits = (value: number | null | undefined, places = 3): string =>
+  value === null || value === undefined ? '–' : value.toFixed(places)
+const table = (head: readonly string[], body: readonly (readonly string[])[]): string =>
+  [head, head.map((_, i) => (i ? '---:' : '---')), ...body].map(row => `| ${row.join(' | ')} |`).join('\n')
+
+function activationsSection({ spread, controlSpread, checkpoint }: QualityReport): string {
+  const keys = ['min', 'q01', 'q05', 'q50', 'q95', 'q99', 'max'] as const
+  const row = (name: string, { quantiles, unused }: Spread) => [
+    name,
+    ...keys.map(key => digits(quantiles[key])),
+    `${unused.length}`,
+  ]
+  return `## How s is distributed
+
+All ${checkpoint.prototypes} entries of s over the test pictures. A prototype is unused when no picture brings it above .01.
+
+${table(['', 'min', '1 %', '5 %', 'median', '95 %', '99 %', 'max', 'unused'], [row('trained', spread), row('control', controlSpread)])}`
+}
+
+function reconstructionSection({ reconstruction, settings }: QualityReport): string {
+  const { images, mean, median, worst } = reconstruction
+  const row = (name: string, factor: number) => [name, ...[mean, median, worst].map(value => digits(value * factor, 5))]
+  return `## Reconstruction
+
+${images} test pictures inverted to noise and sampled back with the same s, ${settings.steps} steps each way; mean squared error a pixel and channel.
+
+${table(['pixels in', 'mean', 'median', 'worst'], [row('-1 … 1', 1), row('0 … 1', 1 / 4)])}`
+}
+
+function latentSection({ names, trained, control }: AttributeQuality): string {
+  const rows = names.map((name, a) => [
+    name,
+    digits(trained.auroc.attributes[a]),
+    digits(control.auroc.attributes[a]),
+    best(trained, a),
+    best(control, a),
+  ])
+  const mean = [
+    '**mean**',
+    `**${digits(trained.auroc.mean)}**`,
+    `**${digits(control.auroc.mean)}**`,
+    meanBest(trained),
+    meanBest(control),
+  ]
+  const tad = ({ tad }: LatentQuality) => `${digits(tad.tad)} ± ${digits(tad.tadStd)}`
+  const captured = ({ tad }: LatentQuality) => `${digits(tad.captured, 1)} ± ${digits(tad.capturedStd, 1)}`
+  return `## What s says about attributes
+
+Latent AUROC: linear probe on all of s, five folds of ${trained.images} test pictures. Best prototype: AUROC of the one entry of s that tells most, over all pictures. The control is the same encoder without training, with as many prototypes taken from real patches far from each other, and the same probe. A dash: the attribute does not vary in this set, so there is nothing to tell.
+
+${table(['attribute', 'latent AUROC', 'control', 'best prototype', 'control'], [...rows, mean])}
+
+${table(
+  ['', 'trained', 'control'],
+  [
+    ['latent AUROC, half train and half test', digits(trained.halves), digits(control.halves)],
+    ['TAD', tad(trained), tad(control)],
+    [`attributes captured, of ${names.length}`, captured(trained), captured(control)],
+  ],
+)}`
+}
+
+function best({ best }: LatentQuality, attribute: number): string {
+  const found = best[attribute]
+  return found ? `${digits(found.auroc)} (${found.prototype})` : '–'
+}
+
+function meanBest({ best }: LatentQuality): string {
+  const known = best.filter(found => found !== null)
+  return known.length ? digits(known.reduce((sum, { auroc }) => sum + auroc, 0) / known.length) : '–'
+}
+
+function readingSection(quality: AttributeQuality, settings: QualityReport['settings']): string {
+  if (!quality.reading) return ''
+  const { images, originals, reconstructions, samples } = quality.reading
+  const rows = samples.attributes.map((sample, a) => [
+    sample.name,
+    digits(sample.agreement),
+    digits(sample.balanced),
+    digits(sample.majority),
+    digits(reconstructions.attributes[a].agreement),
+    digits(originals.attributes[a].agreement),
+  ])
+  const failed = failures(samples, quality.trained, quality.control)
+  return `## What pictures drawn from s show
+
+${images} test faces, each drawn anew from its s and fresh noise (DDIM, ${settings.steps} steps). A classifier trained on other clean and degraded faces, never on drawn ones, reads them; agreement is the share of pictures in which it reads what the source face has. Balanced: mean over those with and without. Majority: what always giving the more frequent answer would reach.
+
+${table(
+  ['attribute', 'samples', 'balanced', 'majority', 'reconstructions', 'originals'],
+  [
+    ...rows,
+    [
+      '**mean**',
+      `**${digits(samples.mean)}**`,
+      '',
+      digits(samples.majorityMean),
+      digits(reconstructions.mean),
+      digits(originals.mean),
+    ],
+  ],
+)}
+
+${failed.length ? `Below ${passMark}:\n\n${failed.map(line => `- ${line}`).join('\n')}` : `No attribute is below ${passMark}.`}`
+}
+
+function classSection({ names, images, trained, control }: ClassQuality): string {
+  const row = (label: string, { accuracy, std, oneVsRest }: ProbeAccuracy) => [
+    label,
+    `**${digits(accuracy)}** ± ${digits(std)}`,
+    digits(
+      oneVsRest.reduce<number>((sum, value) => sum + (value ?? 0), 0) /
+        Math.max(1, oneVsRest.filter(value => value !== null).length),
+    ),
+  ]
+  return `## What s says about classes
+
+Multinomial linear probe on s, five folds of ${images} test pictures: accuracy (what the paper's table calls latent AUROC for this kind of set), and the mean one-vs-rest AUROC.
+
+${table(['', 'probe accuracy', 'one-vs-rest AUROC'], [row('trained', trained), row('control', control)])}
+
+${table(
+  ['class', 'one-vs-rest AUROC', 'control'],
+  names.map((name, k) => [name, digits(trained.oneVsRest[k]), digits(control.oneVsRest[k])]),
+)}`
+}
+
+/** The report as a page; `command` is how it was made, `sheet` the picture beside it. */
+export function markdown(report: QualityReport, command: string, sheet: string): string {
+  const { checkpoint, settings, attributes, classes } = report
+  return `${[
+    `# ${checkpoint.name}: measured quality`,
+    `Data set ${checkpoint.dataset}, ${checkpoint.prototypes} prototypes. Checkpoint \`${checkpoint.id.slice(0, 16)}\`. Seed ${settings.seed}, device ${settings.device}, ${Math.round(settings.seconds)} s. Made by \`${command}\`; all numbers are in the .json beside this page.`,
+    attributes && readingSection(attributes, settings),
+    attributes && latentSection(attributes),
+    classes && classSection(classes),
+    reconstructionSection(report),
+    activationsSection(report),
+    `## Samples\n\nColumns: test pictures. Rows: the picture; two drawings from its s and fresh noise; its reconstruction.\n\n![samples](${sheet})`,
+  ]
+    .filter(Boolean)
+    .join('\n\n')}\n`
+}

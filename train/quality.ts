@@ -1,0 +1,216 @@
+import { basename, join } from 'node:path'
+import { chooseDevice, type DeviceName } from '../engine/device.ts'
+import { loadPatronus } from '../engine/load.ts'
+import type { Patronus } from '../engine/patronus.ts'
+import type { Tensor } from '../model/tensor.ts'
+import { rows, tensor } from '../model/tensor.ts'
+import { agreement } from '../analysis/agreement.ts'
+import { encodeAll, reconstruct, samplesFrom, squaredErrors } from '../analysis/conditional-samples.ts'
+import { fromTensor } from '../analysis/metrics/matrix.ts'
+import { probeAccuracy } from '../analysis/metrics/probe.ts'
+import { meanOf, quantile } from '../analysis/metrics/statistics.ts'
+import { latentQuality, spreadOf } from '../analysis/quality.ts'
+import { avatarNetwork } from './attribute-network.ts'
+import { avatarTraining, classifierFor, type Classifier, type ClassifierTraining } from './classifier.ts'
+import { parseConfig, type DataConfig } from './config.ts'
+import { untrainedControl } from './control.ts'
+import { avatars } from './datasets/avatars.ts'
+import { attribute, countOf, pictures, type DataSet } from './datasets/dataset.ts'
+import { loadData } from './datasets/load.ts'
+import { writeWhole } from './files.ts'
+import { silent, type Reporter } from './progress.ts'
+import { markdown, type AttributeQuality, type ClassQuality, type QualityReport } from './quality-report.ts'
+import { seedFor } from './seeds.ts'
+import { writeSheet } from './sheet.ts'
+
+export type QualityOptions = {
+  /** What the checkpoint was trained on; default: what its own provenance says. */
+  readonly data?: DataConfig
+  /** Test pictures drawn anew from their s. */
+  readonly samples?: number
+  /** Test pictures that s is judged on; default 2,000 for attributes, 10,000 for classes. */
+  readonly latents?: number
+  /** Test pictures reconstructed. */
+  readonly reconstructions?: number
+  /** Network calls a picture, each way. */
+  readonly steps?: number
+  readonly seed?: number
+  readonly device?: DeviceName
+  /** Folder of the report. */
+  readonly output?: string
+  /** How the classifier is trained, and on how many faces of its own. */
+  readonly classifier?: ClassifierTraining & { readonly images: number }
+  readonly cache?: string | false
+  readonly reporter?: Reporter
+  readonly signal?: AbortSignal
+}
+
+/** Seed of the faces that the classifier learns from: no training or test set has it. */
+const classifierFaces = { seed: 424_242, count: 12_000 }
+
+type Job = Required<Pick<QualityOptions, 'samples' | 'reconstructions' | 'steps' | 'seed' | 'reporter'>> &
+  QualityOptions & { readonly train: DataSet; readonly test: DataSet; readonly patronus: Patronus }
+
+/**
+ * Measures a checkpoint and writes `<output>/<name>.md`, `.json` and `.png`. What each number means stands in the page
+ * itself (quality-report.ts); the same seed gives the same numbers on the same device.
+ */
+export async function qualityReport(checkpointPath: string, options: QualityOptions = {}): Promise<QualityReport> {
+  const began = performance.now()
+  const { output = join('docs', 'results'), reporter = silent } = options
+  const device = await chooseDevice(options.device ?? 'auto')
+  const patronus = await loadPatronus(checkpointPath, { device })
+  try {
+    const { train, test } = await loadData(options.data ?? dataOf(patronus), { signal: options.signal, reporter })
+    const job: Job = {
+      samples: 500,
+      reconstructions: 100,
+      steps: 50,
+      seed: 1,
+      ...options,
+      reporter,
+      train,
+      test,
+      patronus,
+    }
+    const { sheet, ...measured } = await measure(job)
+    const name = basename(checkpointPath).replace(/\.safetensors$/, '')
+    const report: QualityReport = {
+      checkpoint: { name, id: patronus.id, dataset: patronus.info.dataset, prototypes: patronus.info.config.prototypes.count },
+      settings: {
+        steps: job.steps,
+        seed: job.seed,
+        device: device.device,
+        seconds: (performance.now() - began) / 1000,
+      },
+      ...measured,
+    }
+    await writeSheet(join(output, `${name}.png`), sheet)
+    await writeWhole(join(output, `${name}.json`), [`${JSON.stringify(report, null, 2)}\n`])
+    await writeWhole(join(output, `${name}.md`), [markdown(report, `npm run quality -- ${checkpointPath}`, `${name}.png`)])
+    return report
+  } finally {
+    await patronus.dispose()
+  }
+}
+
+/** The data set that a checkpoint of ours was trained on; its config lies in the file. */
+function dataOf({ info }: Patronus): DataConfig {
+  const { trainingConfig } = info.provenance
+  if (typeof trainingConfig !== 'string')
+    throw new Error(
+      `quality: ${info.name} does not say what it was trained on (${info.dataset}); say which data set to judge it on`,
+    )
+  return parseConfig(JSON.parse(trainingConfig), `training config of ${info.name}`).data
+}
+
+/** Images `from` … `to`-1 of a set. */
+function imagesOf(data: DataSet, from: number, to: number): Tensor {
+  const indices = Uint32Array.from({ length: to - from }, (_, i) => from + i)
+  return tensor([indices.length, ...data.shape], pictures(data, indices))
+}
+
+function* batchesOf(data: DataSet, count: number, reporter: Reporter, what: string, batch = 64): Generator<Tensor> {
+  for (let from = 0; from < count; from += batch) {
+    yield imagesOf(data, from, Math.min(from + batch, count))
+    reporter.step(Math.min(from + batch, count), count, what)
+  }
+}
+
+async function measure(job: Job) {
+  const { test, patronus, seed, signal, steps, reporter } = job
+  const latents = Math.min(countOf(test), job.latents ?? (test.classes ? 10_000 : 2_000))
+  const s = await encodeAll(
+    async x => (await patronus.encode(x)).s,
+    batchesOf(test, latents, reporter, 's of test pictures'),
+    signal,
+  )
+  const control = await controlActivations(job, latents)
+  const reconstructed = Math.min(countOf(test), job.reconstructions)
+  const originals = imagesOf(test, 0, reconstructed)
+  const back = await reconstruct(patronus, originals, {
+    steps,
+    signal,
+    onProgress: (done, total) => reporter.step(done, total, 'reconstructing'),
+  })
+  const drawn = Math.min(latents, job.samples)
+  const draw = (count: number, at: number, what: string) =>
+    samplesFrom(patronus, rows(s, 0, count), {
+      steps,
+      seed: seedFor('noise', seed, at),
+      signal,
+      onProgress: (done, total) => reporter.step(done, total, what),
+    })
+  const samples = await draw(drawn, 1, 'drawing from s')
+  const columns = Math.min(12, drawn, reconstructed)
+  const again = await draw(columns, 2, 'drawing once more')
+  const errors = squaredErrors(originals, back).sort()
+  return {
+    reconstruction: {
+      images: reconstructed,
+      mean: meanOf([...errors]) ?? 0,
+      median: quantile(errors, 0.5),
+      worst: quantile(errors, 1),
+    },
+    spread: spreadOf(s),
+    controlSpread: spreadOf(control),
+    ...(test.attributes && { attributes: await attributeQuality(job, s, control, samples, back) }),
+    ...(test.classes && { classes: classQuality(test, s, control) }),
+    sheet: [originals, samples, again, back].map(images => rows(images, 0, columns)),
+  }
+}
+
+async function controlActivations({ patronus, train, test, seed, reporter, signal }: Job, count: number): Promise<Tensor> {
+  const control = await untrainedControl(patronus.info.config, train, { images: Math.min(512, countOf(train)), seed })
+  try {
+    return await encodeAll(control.activations, batchesOf(test, count, reporter, 's of the untrained control'), signal)
+  } finally {
+    await control.dispose()
+  }
+}
+
+async function attributeQuality(job: Job, s: Tensor, control: Tensor, samples: Tensor, back: Tensor): Promise<AttributeQuality> {
+  const { test, reporter } = job
+  const { names } = test.attributes!
+  const labels = (count: number) => names.map(name => attribute(test, name).subarray(0, count))
+  reporter.say('probing s')
+  const latent = { names, trained: latentQuality(s, labels(s.shape[0])), control: latentQuality(control, labels(s.shape[0])) }
+  const classifier = await heldOutClassifier(job)
+  if (!classifier) return latent
+  try {
+    const read = async (images: Tensor) => agreement(names, labels(images.shape[0]), await classifier.probabilities(images))
+    const originals = await read(imagesOf(test, 0, s.shape[0]))
+    return {
+      ...latent,
+      reading: { images: samples.shape[0], originals, reconstructions: await read(back), samples: await read(samples) },
+    }
+  } finally {
+    await classifier.dispose()
+  }
+}
+
+/** Faces can be drawn without end, so their classifier learns from its own; other sets have no pictures to spare. */
+async function heldOutClassifier({ test, cache, classifier, signal, reporter }: Job): Promise<Classifier | undefined> {
+  if (!test.name.startsWith('avatars')) return undefined
+  const { images, ...training } = classifier ?? {
+    ...avatarTraining(avatarNetwork(test.attributes!.names.length, test.shape[0])),
+    images: classifierFaces.count,
+  }
+  reporter.say('the attribute classifier')
+  const onDrawn = (done: number, count: number) => reporter.step(done, count, 'faces for the classifier')
+  const faces = await avatars({ seed: classifierFaces.seed, count: images, size: test.shape[0], signal, onProgress: onDrawn })
+  const onProgress = (done: number, total: number, loss: number) =>
+    reporter.step(done, total, `classifier, loss ${loss.toFixed(4)}`)
+  return classifierFor(faces, training, { cache, onProgress })
+}
+
+function classQuality(test: DataSet, s: Tensor, control: Tensor): ClassQuality {
+  const { names, values } = test.classes!
+  const classes = values.subarray(0, s.shape[0])
+  return {
+    names,
+    images: s.shape[0],
+    trained: probeAccuracy(fromTensor(s), classes),
+    control: probeAccuracy(fromTensor(control), classes),
+  }
+}
