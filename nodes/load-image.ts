@@ -1,0 +1,24 @@
+import { map } from '../model/tensor.ts'
+import { defineNode } from './node.ts'
+
+/** ComfyUI writes the folder behind a name: "a.png [input]". */
+const fileOf = (name: string): string => name.replace(/ \[input\]$/, '')
+
+/** As ComfyUI's: a file of the input folder, its picture and 1 - alpha as a mask. */
+export default defineNode({
+  type: 'LoadImage',
+  title: 'Load Image',
+  category: 'image',
+  help: 'Reads a picture from the input folder; drop or upload files to add more.',
+  aliases: ['open', 'upload', 'file', 'picture'],
+  inputs: { image: { type: 'COMBO', options: [], files: 'input', upload: true, help: 'A picture in the input folder.' } },
+  outputs: {
+    image: { type: 'IMAGE', label: 'IMAGE', help: 'The picture, one in the batch.' },
+    mask: { type: 'MASK', label: 'MASK', help: '1 where the picture is transparent, 0 where it is opaque.' },
+  },
+  fingerprint: async ({ image }, files) => (image ? files.hash('input', fileOf(image)) : ''),
+  async run({ image: name }, context) {
+    const { image, alpha } = await context.readImage(fileOf(name))
+    return { image, mask: map({ shape: alpha.shape.slice(0, 3), data: alpha.data }, a => 1 - a) }
+  },
+})

@@ -1,0 +1,17 @@
+import type { Table } from './node.ts'
+
+/** A table as aligned plain text: what a client without tables shows. Long tables are cut, and say so. */
+export function tableText({ title, columns, rows }: Table, most = 40): string {
+  const cells = [columns, ...rows.slice(0, most).map(row => row.map(cell => (cell === null ? '–' : String(cell))))]
+  const widths = columns.map((_, c) => Math.max(...cells.map(row => row[c].length)))
+  const lines = cells.map(row =>
+    row
+      .map((cell, c) => cell.padEnd(widths[c]))
+      .join('  ')
+      .trimEnd(),
+  )
+  return [title, ...lines, ...(rows.length > most ? [`… ${rows.length - most} more rows`] : [])].join('\n')
+}
+
+/** Three decimals: finer than any difference one can see. */
+export const rounded = (value: number): number => Number(value.toFixed(3))
