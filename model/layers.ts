@@ -125,5 +125,16 @@ export function depthToSpace(x: tf.Tensor4D, f: number): tf.Tensor4D {
   return tf.reshape(blocks, [B, H * f, W * f, C / (f * f)])
 }
 
-/** Nearest-neighbour ×2: [B,H,W,C] → [B,2H,2W,C]. */
-export const upsample = (x: tf.Tensor4D): tf.Tensor4D => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]])
+/**
+ * Nearest-neighbour ×2: [B,H,W,C] → [B,2H,2W,C]. Its gradient, the sum over each 2×2 block, is written out: that of
+ * tfjs-backend-cpu 4.22 reads the first image's gradient for every image of a batch.
+ */
+export const upsample = (x: tf.Tensor4D): tf.Tensor4D =>
+  derived<tf.Tensor4D>([x], () => {
+    const [B, H, W, C] = x.shape
+    const gradient = (dy: tf.Tensor4D) => {
+      const rows = tf.sum(tf.reshape(dy, [B * H, 2, 2 * W * C]), 1)
+      return tf.reshape(tf.sum(tf.reshape(rows, [B * H * W, 2, C]), 1), [B, H, W, C])
+    }
+    return { value: tf.image.resizeNearestNeighbor(x, [2 * H, 2 * W]), keep: [], gradient }
+  })
