@@ -163,14 +163,12 @@ export function explain(
   }
 }
 
-/** Stack lines with paths cut down to our own rooms: where the house stands on the disk is nobody's business. */
+/** Stack lines with each path cut down to its last folder: where the house stands on the disk is nobody's business. */
 const traceback = (error: Error | undefined): string[] =>
   (error?.stack ?? '')
     .split('\n')
     .filter(line => /^\s+at /.test(line))
-    .map(line =>
-      line.trim().replace(/(?:file:\/\/)?\/[^\s()]*\/(?=(?:model|engine|analysis|nodes|workflows|server|node_modules)\/)/, ''),
-    )
+    .map(line => line.trim().replace(/(?:file:\/\/)?(?:[A-Z]:)?[\\/][^\s():]*[\\/](?=[^\\/]+[\\/][^\\/]+:\d)/i, ''))
 
 /** A value in a few words: texts and numbers themselves, everything else by its shape. */
 function describeValue(value: unknown): string | number | boolean | null {

@@ -40,8 +40,8 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
   let closed = false
 
   const remaining = async () => (await queue.pending()).length + (await queue.running()).length
-  const announce = async () =>
-    sockets().send({ type: 'status', data: { status: { exec_info: { queue_remaining: await remaining() } } } })
+  const announce = async (coming = 0) =>
+    sockets().send({ type: 'status', data: { status: { exec_info: { queue_remaining: (await remaining()) + coming } } } })
 
   /** ComfyUI's rule: a job's messages go to its client; only an interruption is told to everybody when there is none. */
   const tell = (run: Current, message: ServerMessage) => {
@@ -80,8 +80,9 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
 
   return {
     submit: async job => {
+      // Told first: the job may begin the moment it is in the queue.
+      await announce(1)
       await queue.add(job)
-      await announce()
     },
     interrupt: async promptId => {
       if (!current || (promptId !== undefined && current.job.promptId !== promptId)) return false
