@@ -7,6 +7,6 @@ export const diffuse = (x0: Tensor, eps: Tensor, alphaBar: number): Tensor =>
 
 /** The same for training, with an ᾱ_t of its own for each sample: x0 and eps [B,…], alphaBar [B]. */
 export function diffuseBatch<T extends tf.Tensor>(x0: T, eps: T, alphaBar: tf.Tensor1D): T {
-  const a = tf.reshape(alphaBar, [-1, ...x0.shape.slice(1).map(() => 1)])
+  const a = tf.reshape(alphaBar, [alphaBar.shape[0], ...x0.shape.slice(1).map(() => 1)])
   return tf.add(tf.mul(tf.sqrt(a), x0), tf.mul(tf.sqrt(tf.sub(1, a)), eps))
 }

@@ -66,7 +66,7 @@ function residual(
   mask: tf.Tensor4D | undefined,
 ): tf.Tensor4D {
   const inner = conv1d(params, `${name}.conv1`, silu(normalize(params, `${name}.norm1`, h, groups)), 1, 1)
-  const shift = tf.reshape(linear(params, `${name}.time_emb_proj`, time), [-1, 1, 1, cout])
+  const shift = tf.reshape(linear(params, `${name}.time_emb_proj`, time), [time.shape[0], 1, 1, cout])
   let u: tf.Tensor4D = silu(normalize(params, `${name}.norm2`, tf.add(inner, shift), groups))
   if (mask) u = tf.mul(u, mask)
   const skip = cin === cout ? h : conv1d(params, `${name}.skip_connection`, h, 1, 0)
@@ -81,18 +81,18 @@ function residual(
  * dropout  [B,priorDropoutWidth]    0 or 1/(1 − p); absent outside training
  */
 export function unet1d(prior: PriorConfig, params: Params, x: tf.Tensor2D, t: tf.Tensor1D, dropout?: tf.Tensor2D): tf.Tensor2D {
-  const m = x.shape[1]
+  const [B, m] = x.shape
   const time = timeEmbedding(params, 'time_emb.time_blocks', t)
   let at = 0
   const mask = ({ cout, length }: Residual) => {
     if (!dropout) return undefined
     const columns = tf.slice(dropout, [0, at], [-1, cout * length])
     at += cout * length
-    return tf.reshape(columns, [-1, 1, length, cout]) as tf.Tensor4D
+    return tf.reshape(columns, [B, 1, length, cout]) as tf.Tensor4D
   }
-  let h = conv1d(params, 'initial_conv', tf.reshape(x, [-1, 1, m, 1]), 1, 1)
+  let h = conv1d(params, 'initial_conv', tf.reshape(x, [B, 1, m, 1]), 1, 1)
   for (const block of priorPlan(prior, m))
     if (block.kind === 'residual') h = residual(params, block, h, time, prior.groups, mask(block))
     else h = block.kind === 'down' ? conv1d(params, `${block.name}.down`, h, 2, 1) : up(params, `${block.name}.up`, h)
-  return tf.reshape(conv1d(params, 'final_conv', h, 1, 1), [-1, m])
+  return tf.reshape(conv1d(params, 'final_conv', h, 1, 1), [B, m])
 }

@@ -35,7 +35,7 @@ function residual(params: Params, block: Residual, h: tf.Tensor4D, { unet, time,
   const inner = convWithoutBias(params, `${name}.conv_1`, silu(normalize(params, `${name}.normlize_1`, h, unet.groups)), 1, 1)
   const embedded = tf.add(linear(params, `${name}.dense_1`, time), linear(params, `${name}.dense_2`, condition))
   // conv_1's bias rides along on this small tensor: one pass less over the large one
-  const shift = tf.reshape(tf.add(embedded, param(params, `${name}.conv_1.bias`)), [-1, 1, 1, cout])
+  const shift = tf.reshape(tf.add(embedded, param(params, `${name}.conv_1.bias`)), [embedded.shape[0], 1, 1, cout])
   let u: tf.Tensor4D = silu(normalize(params, `${name}.normlize_2`, tf.add(inner, shift), unet.groups))
   const dropped = mask(cout)
   if (dropped) u = tf.mul(u, dropped)
@@ -62,7 +62,7 @@ function masks(dropout: tf.Tensor2D | undefined): Surroundings['mask'] {
     if (!dropout) return undefined
     const columns = tf.slice(dropout, [0, at], [-1, channels])
     at += channels
-    return tf.reshape(columns, [-1, 1, 1, channels])
+    return tf.reshape(columns, [dropout.shape[0], 1, 1, channels])
   }
 }
 
