@@ -1,0 +1,160 @@
+/** The server, as functions. Every answer is checked here; nothing past this file meets an unknown shape. */
+import * as v from 'valibot'
+import type { CheckpointInfo } from '../engine/patronus.ts'
+import type { SavedImage } from '../nodes/node.ts'
+import { parseDefinitions } from './ports.ts'
+import type { Listed } from './shell.ts'
+import type { Problem } from './state.ts'
+
+export class ServerError extends Error {
+  readonly status: number
+  constructor(message: string, status: number) {
+    super(message)
+    this.status = status
+  }
+}
+
+async function request(path: string, init?: RequestInit): Promise<Response> {
+  const response = await fetch(path, init).catch((cause: unknown) => {
+    throw new ServerError(`No answer from the server (${cause instanceof Error ? cause.message : String(cause)}). Is it running?`, 0)
+  })
+  if (!response.ok) throw new ServerError(await reason(response, path), response.status)
+  return response
+}
+
+/** What an error answer says about itself: our `{error: {message, details}}`, else its first line. */
+async function reason(response: Response, path: string): Promise<string> {
+  const text = await response.text()
+  try {
+    const { error } = JSON.parse(text) as { error?: string | { message?: string; details?: string } }
+    if (typeof error === 'string') return error
+    if (error?.message) return [error.message, error.details].filter(Boolean).join(': ')
+  } catch {
+    // not JSON: fall through to the text itself
+  }
+  return `${path}: ${response.status} ${text.split('\n')[0].slice(0, 200) || response.statusText}`
+}
+
+const json = async (path: string): Promise<unknown> => (await request(path)).json()
+
+export const getDefinitions = async () => {
+  const body = await json('./api/object_info')
+  return { ...parseDefinitions(body), objectInfo: body }
+}
+
+const NodeErrors = v.record(
+  v.string(),
+  v.object({
+    class_type: v.optional(v.string()),
+    errors: v.array(v.object({ message: v.string(), details: v.optional(v.string(), '') })),
+  }),
+)
+const Refusal = v.object({
+  error: v.optional(v.object({ message: v.string(), details: v.optional(v.string(), '') })),
+  node_errors: v.optional(v.union([NodeErrors, v.array(v.unknown())])),
+})
+const Accepted = v.object({ prompt_id: v.string(), node_errors: v.optional(v.union([NodeErrors, v.array(v.unknown())])) })
+
+export type Submission = { readonly id?: string; readonly problems: readonly Problem[] }
+
+/** POST /prompt: queues the graph, or says what is wrong with it, node by node. */
+export async function submit(prompt: unknown, workflow: unknown, clientId: string | undefined): Promise<Submission> {
+  const response = await fetch('./api/prompt', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ prompt, client_id: clientId, extra_data: { extra_pnginfo: { workflow } } }),
+  }).catch(() => {
+    throw new ServerError('No answer from the server. Is it running?', 0)
+  })
+  const body: unknown = await response.json().catch(() => undefined)
+  if (response.ok) {
+    const accepted = v.parse(Accepted, body)
+    return { id: accepted.prompt_id, problems: nodeProblems(accepted.node_errors) }
+  }
+  const refusal = v.safeParse(Refusal, body)
+  if (!refusal.success) throw new ServerError(`The server refused the graph (${response.status}).`, response.status)
+  const problems = nodeProblems(refusal.output.node_errors)
+  const { error } = refusal.output
+  if (problems.length || !error) return { problems }
+  return { problems: [{ message: [error.message, error.details].filter(Boolean).join(': '), severity: 'error', from: 'refusal' }] }
+}
+
+const nodeProblems = (errors: v.InferOutput<typeof NodeErrors> | unknown[] | undefined): Problem[] =>
+  !errors || Array.isArray(errors)
+    ? []
+    : Object.entries(errors).flatMap(([node, { class_type, errors }]) =>
+        errors.map(({ message, details }) => ({
+          node,
+          nodeType: class_type,
+          message: details ? `${message}: ${details}` : message,
+          severity: 'error' as const,
+          from: 'refusal' as const,
+        })),
+      )
+
+export const interrupt = (run?: string) =>
+  request('./api/interrupt', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(run ? { prompt_id: run } : {}) })
+
+export const clearQueue = () =>
+  request('./api/queue', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ clear: true }) })
+
+const Uploaded = v.object({ name: v.string(), subfolder: v.optional(v.string(), ''), type: v.optional(v.string(), 'input') })
+
+/** Puts a picture into the input folder; gives the name that a Load Image node takes. */
+export async function upload(file: File): Promise<string> {
+  const form = new FormData()
+  form.append('image', file, file.name)
+  form.append('type', 'input')
+  const { name, subfolder } = v.parse(Uploaded, await (await request('./api/upload/image', { method: 'POST', body: form })).json())
+  return subfolder ? `${subfolder}/${name}` : name
+}
+
+export const viewUrl = ({ filename, subfolder, type }: SavedImage | { filename: string; subfolder: string; type: string }): string =>
+  `./api/view?${new URLSearchParams({ filename, subfolder, type })}`
+
+/** A file of the input folder, as the combo of Load Image names it (`folder/name.png`). */
+export const inputUrl = (name: string): string => {
+  const at = name.lastIndexOf('/')
+  return viewUrl({ filename: name.slice(at + 1), subfolder: at < 0 ? '' : name.slice(0, at), type: 'input' })
+}
+
+const Shipped = v.array(v.object({ name: v.string(), title: v.string(), description: v.optional(v.string(), '') }))
+
+export async function listWorkflows(): Promise<Listed[]> {
+  const shipped = v.parse(Shipped, await json('./patronus/workflows')).map(item => ({ ...item, from: 'shipped' as const }))
+  const own = await json('./api/userdata?dir=workflows&recurse=true').catch(() => [])
+  const names = v.safeParse(v.array(v.string()), own)
+  const user = (names.success ? names.output : []).filter(name => name.endsWith('.json'))
+  return [...shipped, ...user.map(path => ({ name: path.slice(0, -5), title: path.slice(0, -5), description: '', from: 'user' as const }))]
+}
+
+export const getWorkflow = ({ name, from }: Pick<Listed, 'name' | 'from'>): Promise<unknown> =>
+  json(from === 'shipped' ? `./patronus/workflows/${encodeURIComponent(name)}` : `./api/userdata/${encodeURIComponent(`workflows/${name}.json`)}`)
+
+export const saveWorkflow = (name: string, workflow: unknown) =>
+  request(`./api/userdata/${encodeURIComponent(`workflows/${name}.json`)}?overwrite=true`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(workflow, null, 2),
+  })
+
+const Numbers = v.object({ min: v.number(), max: v.number(), mean: v.number(), std: v.number(), quantiles: v.record(v.string(), v.number()) })
+const Info = v.looseObject({
+  name: v.string(),
+  description: v.optional(v.string(), ''),
+  config: v.looseObject({ prototypes: v.looseObject({ count: v.pipe(v.number(), v.integer(), v.maxValue(4096)) }) }),
+  ranges: v.optional(v.array(Numbers)),
+  names: v.optional(v.record(v.string(), v.string())),
+})
+
+/** What a checkpoint says about itself. Only what the bank shows is checked. */
+export const getCheckpoint = async (name: string): Promise<CheckpointInfo> =>
+  v.parse(Info, await json(`./patronus/checkpoints/${encodeURIComponent(name)}`)) as unknown as CheckpointInfo
+
+/** The patch that shows a prototype, where the server has one. */
+export const tileUrl = (checkpoint: string, index: number): string => `./patronus/checkpoints/${encodeURIComponent(checkpoint)}/tiles/${index}.png`
+
+export const getSettings = async (): Promise<Readonly<Record<string, unknown>>> => v.parse(v.record(v.string(), v.unknown()), await json('./api/settings'))
+
+export const saveSetting = (id: string, value: unknown) =>
+  request(`./api/settings/${encodeURIComponent(id)}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) })

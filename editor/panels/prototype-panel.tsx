@@ -1,0 +1,206 @@
+/** The prototype bank of the checkpoint in the graph. Every slider writes a line into the node that takes edits. */
+import { memo } from 'preact/compat'
+import { useMemo, useState } from 'preact/hooks'
+import { tileUrl } from '../api.ts'
+import type { App } from '../app.ts'
+import { arrange, editNode, EDITS_FIELD, prototypes, type Order, type Prototype } from '../bank.ts'
+import { clearEdits } from '../edits.ts'
+import { fixed } from '../format.ts'
+import type { State } from '../shell.ts'
+import { usePart } from './hooks.ts'
+import { Icon } from './icons.tsx'
+
+/** The parts of the state that the bank is made of; the same list as long as none of them changed. */
+function createBankReader(): (state: State) => readonly Prototype[] {
+  let seen: readonly unknown[] = []
+  let bank: readonly Prototype[] = []
+  return state => {
+    const parts = [state.bank, state.graph, state.definitions, state.live.nodes, state.live.activations]
+    if (parts.some((part, i) => part !== seen[i])) {
+      seen = parts
+      const next = prototypes(state)
+      bank = next.map((prototype, i) => (isSame(prototype, bank[i]) ? bank[i] : prototype))
+    }
+    return bank
+  }
+}
+
+const isSame = (a: Prototype, b: Prototype | undefined): boolean =>
+  !!b && a.edit === b.edit && a.live === b.live && a.onImage === b.onImage && a.name === b.name && a.range.max === b.range.max && a.range.min === b.range.min
+
+export function PrototypePanel({ app }: { app: App }) {
+  const bank = usePart(app, state => state.bank)
+  if (!bank)
+    return (
+      <Empty title="No checkpoint in this graph">
+        Add a <b>Load Checkpoint</b> node to see the prototypes it knows.
+      </Empty>
+    )
+  if ('loading' in bank) return <Empty title={`Reading ${bank.checkpoint}…`} />
+  if ('error' in bank)
+    return (
+      <Empty title={`Cannot read ${bank.checkpoint}`}>
+        <span class="trouble">{bank.error}</span>
+      </Empty>
+    )
+  return <Bank app={app} checkpoint={bank.checkpoint} />
+}
+
+const Empty = ({ title, children }: { title: string; children?: preact.ComponentChildren }) => (
+  <div class="empty">
+    <Icon name="target" size={28} />
+    <p>{title}</p>
+    {children && <p class="faint">{children}</p>}
+  </div>
+)
+
+function Bank({ app, checkpoint }: { app: App; checkpoint: string }) {
+  const read = useMemo(createBankReader, [checkpoint])
+  const bank = usePart(app, read)
+  const node = usePart(app, ({ graph, definitions }) => editNode(graph, definitions))
+  const t = usePart(app, state => state.live.activations?.t)
+  const isSampling = usePart(app, state => state.live.run !== undefined && state.live.activations !== undefined)
+  const [order, setOrder] = useState<Order>('value')
+  const [query, setQuery] = useState('')
+  const [editedOnly, setEditedOnly] = useState(false)
+  const edited = bank.filter(({ edit }) => edit !== undefined).length
+  // While a sampler runs, rows stay where they are: a list that reorders itself under the hand cannot be used.
+  const shown = useMemo(() => arrange(bank, { order, query, editedOnly }), [order, query, editedOnly, isSampling ? 0 : bank])
+  const current = useMemo(() => new Map(bank.map(prototype => [prototype.index, prototype])), [bank])
+  const measured = bank.some(({ onImage }) => onImage !== undefined)
+  return (
+    <div class="bank">
+      <div class="bank-head">
+        <div class="search">
+          <Icon name="search" size={16} />
+          <input placeholder={`Search ${bank.length} prototypes`} aria-label="Search prototypes" value={query} onInput={event => setQuery(event.currentTarget.value)} />
+        </div>
+        <div class="row">
+          <div class="segments" role="radiogroup" aria-label="Order">
+            {(['value', 'edited', 'index'] as const).map(kind => (
+              <button key={kind} role="radio" aria-checked={order === kind} onClick={() => setOrder(kind)}>
+                {{ value: 'On image', edited: 'Edited first', index: 'By number' }[kind]}
+              </button>
+            ))}
+          </div>
+          <button class={`chip-button${editedOnly ? ' on' : ''}`} aria-pressed={editedOnly} disabled={!edited && !editedOnly} onClick={() => setEditedOnly(!editedOnly)}>
+            {edited ? `Edited ${edited}` : 'Edited'}
+          </button>
+        </div>
+      </div>
+      <Target app={app} node={node} edited={edited} />
+      {!measured && node && <p class="faint hint">Run the graph once to see how strongly each prototype is present in your picture.</p>}
+      {isSampling && <p class="faint hint live-hint">Live: presence in the picture as it forms (t = {t}).</p>}
+      <ul class="bank-list" aria-label="Prototypes">
+        {shown.map(({ index }) => {
+          const prototype = current.get(index)
+          return prototype && <Row key={index} app={app} prototype={prototype} tile={tileUrl(checkpoint, index)} canEdit={node !== undefined} />
+        })}
+      </ul>
+      {!shown.length && <Empty title={editedOnly ? 'No edits yet' : `No prototype matches “${query}”`} />}
+    </div>
+  )
+}
+
+function Target({ app, node, edited }: { app: App; node: ReturnType<typeof editNode>; edited: number }) {
+  const definitions = usePart(app, state => state.definitions)
+  if (!node) {
+    const type = [...definitions.values()].find(({ inputs }) => inputs.some(({ name, field }) => name === EDITS_FIELD && field?.kind === 'text'))
+    if (!type) return <p class="faint hint">This server has no node that takes edits; the bank can only be looked at.</p>
+    return (
+      <div class="notice">
+        <span>
+          The graph has no <b>{type.title}</b> node for the sliders to write to.
+        </span>
+        <button class="button" onClick={() => app.edit(() => app.view.add(type.type, app.view.middle()))}>
+          Add it
+        </button>
+      </div>
+    )
+  }
+  const text = String(node.values[EDITS_FIELD] ?? '')
+  return (
+    <div class="row target">
+      <button class="button quiet" title="Show the node that the sliders write to" onClick={() => app.view.focus(node.id)}>
+        <Icon name="target" size={15} /> {node.title}
+      </button>
+      <span class="grow" />
+      <button class="button quiet" disabled={!edited} onClick={() => app.setField(node.id, EDITS_FIELD, clearEdits(text))}>
+        <Icon name="reset" size={15} /> Reset all
+      </button>
+    </div>
+  )
+}
+
+type RowProps = { readonly app: App; readonly prototype: Prototype; readonly tile: string; readonly canEdit: boolean }
+
+const Row = memo(
+  function Row({ app, prototype, tile, canEdit }: RowProps) {
+    const { index, name, range, onImage, live, edit } = prototype
+    const value = edit ?? onImage ?? range.min
+    const part = (x: number) => `${(100 * Math.min(1, Math.max(0, (x - range.min) / (range.max - range.min)))).toFixed(1)}%`
+    const label = name ?? `Prototype ${index}`
+    return (
+      <li class={edit === undefined ? 'bank-row' : 'bank-row edited'} style={{ '--part': part(value) }}>
+        <Tile src={tile} index={index} />
+        <div class="bank-main">
+          <div class="row">
+            <span class="bank-name" title={label}>
+              {label}
+            </span>
+            {name !== undefined && <span class="faint mono">#{index}</span>}
+            <span class="grow" />
+            <output class="mono bank-value">{edit !== undefined || onImage !== undefined ? fixed(value) : '–'}</output>
+          </div>
+          <div class="bank-slider">
+            <input
+              type="range"
+              class="slider"
+              aria-label={`${label}, 0 to ${fixed(range.max)}`}
+              min={range.min}
+              max={range.max}
+              step={(range.max - range.min) / 200}
+              value={value}
+              disabled={!canEdit}
+              onInput={event => app.setPrototype(index, event.currentTarget.valueAsNumber, false)}
+              onChange={event => app.setPrototype(index, event.currentTarget.valueAsNumber)}
+              onDblClick={() => app.setPrototype(index, undefined)}
+            />
+            {range.min < 0 && <i class="tick zero" style={{ left: part(0) }} title="0" />}
+            {onImage !== undefined && <i class="tick image" style={{ left: part(onImage) }} title={`On this picture: ${fixed(onImage)}`} />}
+            {live !== undefined && <i class="live-bar" style={{ width: part(live) }} />}
+          </div>
+          <div class="row bank-ends faint mono">
+            <span>{fixed(range.min, 1)}</span>
+            <span class="grow" />
+            {edit !== undefined && onImage !== undefined && <span>was {fixed(onImage)}</span>}
+            <span class="grow" />
+            <span>{fixed(range.max, 1)}</span>
+          </div>
+        </div>
+        <button
+          class="button square quiet reset"
+          title="Take this edit back"
+          aria-label={`Reset ${label}`}
+          disabled={edit === undefined}
+          onClick={() => app.setPrototype(index, undefined)}
+        >
+          <Icon name="reset" size={15} />
+        </button>
+      </li>
+    )
+  },
+  (a, b) => a.prototype === b.prototype && a.canEdit === b.canEdit && a.tile === b.tile,
+)
+
+/** The patch that shows the prototype, or its number on a colour of its own. */
+function Tile({ src, index }: { src: string; index: number }) {
+  const [isMissing, setMissing] = useState(false)
+  if (isMissing)
+    return (
+      <span class="tile" style={{ '--hue': `${(index * 137.508) % 360}` }}>
+        {index}
+      </span>
+    )
+  return <img class="tile crisp" src={src} alt="" loading="lazy" onError={() => setMissing(true)} />
+}
