@@ -46,6 +46,7 @@ export function fileRoutes(router: Router, { files }: Parts): void {
     const subfolder = text(request.body?.subfolder) ?? ''
     const isOverwriting = ['true', '1'].includes(text(request.body?.overwrite) ?? '')
     const { buffer, originalname } = request.file
+    if (buffer.length === 0) throw new BadRequest('empty_file', `The file "${originalname.slice(0, 80)}" is empty`)
     await checkImage(buffer)
     const name = await keep(files, { kind, subfolder, name: originalname, bytes: buffer, isOverwriting })
     response.json({ name, subfolder, type: kind })
@@ -90,11 +91,21 @@ const disposition = (how: 'inline' | 'attachment', name: string): string => {
   return `${how}; filename="${base.replace(/[^\x20-\x7e]|["\\]/g, '_')}"; filename*=UTF-8''${encodeURIComponent(base)}`
 }
 
-const upload = multer({
+const readForm = multer({
   storage: multer.memoryStorage(),
   limits: { fileSize: limits.upload, files: 1, fields: 16, fieldSize: 64 << 10, parts: 20, headerPairs: 100 },
   defParamCharset: 'utf8',
 }).single('image')
+
+/** multer's own errors have a name; those of its parser (no boundary, an early end) are plain and just as much the client's. */
+const upload: RequestHandler = (request, response, next) =>
+  readForm(request, response, (error: unknown) =>
+    next(
+      error instanceof Error && error.name === 'Error'
+        ? new BadRequest('bad_upload', `The upload was refused: ${error.message}`)
+        : error,
+    ),
+  )
 
 /** An upload holds its whole file in memory while it is checked; beyond two at a time they wait in their sockets. */
 const fewAtATime: RequestHandler = (() => {

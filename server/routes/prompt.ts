@@ -13,7 +13,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const longestQueue = 1000
 
 const submission = z.object({
-  prompt: z.unknown(),
+  prompt: z.unknown().optional(),
   client_id: z.string().max(200).nullish(),
   prompt_id: z.string().regex(uuid, 'must be a lower-case UUID').nullish(),
   number: z.number().nullish(),
