@@ -8,12 +8,13 @@ import { matrix, takeLabels, takeRows, type Labels } from '../analysis/metrics/m
 import { probeAccuracy } from '../analysis/metrics/probe.ts'
 import { fitScaler, scaledFold } from '../analysis/metrics/standardize.ts'
 import { mutualInformation, tad, tadOverFolds } from '../analysis/metrics/tad.ts'
+import { maxDifference } from './npy.ts'
 
 /** The authors' metric code (scikit-learn, NumPy) on synthetic tables; where the numbers come from: fixtures/metrics/README.md */
 const folder = join(__dirname, 'fixtures/metrics')
 const json = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'))
 
-/** Rows of a version 1.0 .npy table of float64 or int32. */
+/** Rows of a version 1.0 .npy table of float64 or int32, in full precision (npy.ts reads into float32). */
 function npy(name: string): number[][] {
   const file = readFileSync(join(folder, name))
   const start = 10 + file.readUInt16LE(8)
@@ -30,11 +31,6 @@ const a = asMatrix(npy('a_f64.npy'))
 const y = columnsOf(npy('y.npy'))
 const synthetic = json('synthetic.json')
 
-const largestDifference = (ours: ArrayLike<number>, theirs: ArrayLike<number>): number => {
-  expect(ours.length).toBe(theirs.length)
-  return Math.max(...Array.from(ours, (value, i) => Math.abs(value - theirs[i])))
-}
-
 test('the random words and the shuffles with seed 0 are NumPy’s', () => {
   const { first_uint32_seed0: words, ...shuffles } = json('kfold_rng.json')
   const next = mersenneTwister(0)
@@ -46,8 +42,8 @@ test('the five folds hold the very images that scikit-learn’s hold, and scalin
   for (const [i, fold] of kFold(a.rows).entries()) {
     expect([...fold.test]).toEqual(synthetic.folds[i].test_index)
     const { mean, scale } = fitScaler(takeRows(a, fold.train))
-    expect(largestDifference(mean, synthetic.folds[i].mean)).toBeLessThan(1e-12)
-    expect(largestDifference(scale, synthetic.folds[i].scale)).toBeLessThan(1e-12)
+    expect(maxDifference(mean, synthetic.folds[i].mean)).toBeLessThan(1e-12)
+    expect(maxDifference(scale, synthetic.folds[i].scale)).toBeLessThan(1e-12)
   }
 })
 
@@ -61,11 +57,11 @@ test('TAD and captured attributes of the train part of every fold are the author
     expect(Math.abs(ours.tad - synthetic.folds[i].tad)).toBeLessThan(1e-6)
     expect(ours.captured).toBe(synthetic.folds[i].captured)
     for (const [k, row] of ours.auroc.entries())
-      expect(largestDifference(row!, synthetic.folds[i].auroc_matrix[k])).toBeLessThan(1e-6)
+      expect(maxDifference(row!, synthetic.folds[i].auroc_matrix[k])).toBeLessThan(1e-6)
   }
   const { tad: mean, tadStd, captured, capturedStd } = tadOverFolds(a, y)
   const theirs = synthetic.summary
-  expect(largestDifference([mean, tadStd], [theirs.tad_mean, theirs.tad_std])).toBeLessThan(1e-6)
+  expect(maxDifference([mean, tadStd], [theirs.tad_mean, theirs.tad_std])).toBeLessThan(1e-6)
   expect([captured, capturedStd]).toEqual([theirs.captured_mean, theirs.captured_std])
 })
 
@@ -74,16 +70,16 @@ test('on all rows: AUROC of every column, mutual information, redundancy and TAD
   const ours = tad(a, y)
   expect(Math.abs(ours.tad - theirs.tad)).toBeLessThan(1e-6)
   expect(ours.captured).toBe(theirs.captured)
-  for (const [k, row] of aurocMatrix(a, y).entries()) expect(largestDifference(row!, theirs.auroc[k])).toBeLessThan(1e-6)
+  for (const [k, row] of aurocMatrix(a, y).entries()) expect(maxDifference(row!, theirs.auroc[k])).toBeLessThan(1e-6)
   for (const [i, first] of y.entries())
     expect(
-      largestDifference(
+      maxDifference(
         y.map(second => mutualInformation(first, second)),
         theirs.mi_nats[i],
       ),
     ).toBeLessThan(1e-6)
   expect(
-    largestDifference(
+    maxDifference(
       ours.attributes.map(attribute => attribute!.redundancy),
       theirs.redundancy,
     ),
@@ -103,10 +99,10 @@ test('the linear probe has scikit-learn’s weights, probabilities and AUROC', (
   const fold = kFold(a.rows)[0]
   const scaled = scaledFold(a, fold)
   const probe = fitLogistic(scaled.train, takeLabels(y[0], fold.train))
-  expect(largestDifference(probe.weights, theirs.coef)).toBeLessThan(1e-3)
+  expect(maxDifference(probe.weights, theirs.coef)).toBeLessThan(1e-3)
   expect(Math.abs(probe.intercepts[0] - theirs.intercept)).toBeLessThan(1e-3)
   expect(
-    largestDifference(
+    maxDifference(
       probe.probabilities(scaled.test).data.filter((_, i) => i % 2 === 1),
       theirs.prob,
     ),
@@ -116,7 +112,7 @@ test('the linear probe has scikit-learn’s weights, probabilities and AUROC', (
 test('latent AUROC per fold, its mean and its deviation are the authors’', () => {
   for (const [i, fold] of kFold(a.rows).entries()) {
     const { attributes } = latentAuroc(a, y, [fold])
-    expect(largestDifference(attributes as number[], synthetic.folds[i].linear_auroc)).toBeLessThan(1e-3)
+    expect(maxDifference(attributes as number[], synthetic.folds[i].linear_auroc)).toBeLessThan(1e-3)
   }
   const { mean, std } = latentAuroc(a, y)
   expect(Math.abs(mean! - synthetic.summary.latent_auroc_mean)).toBeLessThan(1e-3)
@@ -126,6 +122,6 @@ test('latent AUROC per fold, its mean and its deviation are the authors’', () 
 test('accuracy of the multinomial probe is the authors’ in every fold', () => {
   const theirs = json('multiclass.json')
   const ours = probeAccuracy(a, columnsOf(npy('y_class.npy'))[0])
-  expect(largestDifference(ours.perFold, theirs.acc_per_fold)).toBeLessThan(1e-9)
+  expect(maxDifference(ours.perFold, theirs.acc_per_fold)).toBeLessThan(1e-9)
   expect(ours.std).toBeCloseTo(theirs.std, 6)
 })

@@ -40,7 +40,10 @@ export type QualityOptions = {
   readonly output?: string
   /** How the classifier is trained, and on how many faces of its own. */
   readonly classifier?: ClassifierTraining & { readonly images: number }
+  /** Folder of trained classifiers; false trains anew and keeps nothing. */
   readonly cache?: string | false
+  /** How a person would make this report again; written into it. */
+  readonly command?: string
   readonly reporter?: Reporter
   readonly signal?: AbortSignal
 }
@@ -62,17 +65,7 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
   const patronus = await loadPatronus(checkpointPath, { device })
   try {
     const { train, test } = await loadData(options.data ?? dataOf(patronus), { signal: options.signal, reporter })
-    const job: Job = {
-      samples: 500,
-      reconstructions: 100,
-      steps: 50,
-      seed: 1,
-      ...options,
-      reporter,
-      train,
-      test,
-      patronus,
-    }
+    const job: Job = { ...options, ...counts(options), reporter, train, test, patronus }
     const { sheet, ...measured } = await measure(job)
     const name = basename(checkpointPath).replace(/\.safetensors$/, '')
     const report: QualityReport = {
@@ -87,12 +80,21 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
     }
     await writeSheet(join(output, `${name}.png`), sheet)
     await writeWhole(join(output, `${name}.json`), [`${JSON.stringify(report, null, 2)}\n`])
-    await writeWhole(join(output, `${name}.md`), [markdown(report, `npm run quality -- ${checkpointPath}`, `${name}.png`)])
+    await writeWhole(join(output, `${name}.md`), [
+      markdown(report, options.command ?? `node dist/train/measure.js ${checkpointPath}`, `${name}.png`),
+    ])
     return report
   } finally {
     await patronus.dispose()
   }
 }
+
+const counts = ({ samples = 500, reconstructions = 100, steps = 50, seed = 1 }: QualityOptions) => ({
+  samples,
+  reconstructions,
+  steps,
+  seed,
+})
 
 /** The data set that a checkpoint of ours was trained on; its config lies in the file. */
 function dataOf({ info }: Patronus): DataConfig {
@@ -198,7 +200,14 @@ async function heldOutClassifier({ test, cache, classifier, signal, reporter }: 
   }
   reporter.say('the attribute classifier')
   const onDrawn = (done: number, count: number) => reporter.step(done, count, 'faces for the classifier')
-  const faces = await avatars({ seed: classifierFaces.seed, count: images, size: test.shape[0], signal, onProgress: onDrawn })
+  const faces = await avatars({
+    seed: classifierFaces.seed,
+    count: images,
+    size: test.shape[0],
+    cache: cache === false ? false : undefined,
+    signal,
+    onProgress: onDrawn,
+  })
   const onProgress = (done: number, total: number, loss: number) =>
     reporter.step(done, total, `classifier, loss ${loss.toFixed(4)}`)
   return classifierFor(faces, training, { cache, onProgress })

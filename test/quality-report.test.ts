@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
+import { initialWeights } from '../model/initialize.ts'
+import { avatarNetwork } from '../train/attribute-network.ts'
+import { trainingConfigs } from '../train/configs.ts'
+import { qualityReport, type QualityOptions } from '../train/quality.ts'
+import type { QualityReport } from '../train/quality-report.ts'
+
+const { tiny } = trainingConfigs
+let folder: string
+let report: QualityReport
+
+const options = (): QualityOptions => ({
+  data: { kind: 'avatars', size: 16, train: 48, test: 40, seed: 3, bias: 0 },
+  samples: 20,
+  reconstructions: 4,
+  steps: 4,
+  device: 'cpu',
+  output: folder,
+  classifier: { network: avatarNetwork(13, 16), steps: 5, batch: 16, rate: 1e-3, seed: 1, images: 32 },
+  cache: false,
+})
+
+/** Every number in a JSON value; JSON itself turns NaN and infinities into null. */
+const numbers = (value: unknown): unknown[] =>
+  typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbers) : typeof value === 'number' ? [value] : []
+
+beforeAll(async () => {
+  process.env.PATRONUS_CACHE = 'off'
+  folder = await mkdtemp(join(tmpdir(), 'patronus-quality-'))
+  const info = { name: 'tiny', description: 'untrained', config: tiny.model, dataset: 'avatars', provenance: {}, licence: 'MIT' }
+  await writeCheckpoint(join(folder, 'tiny.safetensors'), { info, weights: initialWeights(tiny.model, 1) })
+  report = await qualityReport(join(folder, 'tiny.safetensors'), options())
+}, 120_000)
+afterAll(() => rm(folder, { recursive: true }))
+
+test('every measured number is finite, also for a model that was never trained', () => {
+  expect(numbers(report).length).toBeGreaterThan(200)
+  for (const value of numbers(report)) expect(Number.isFinite(value)).toBe(true)
+  expect(report.attributes!.reading!.samples.attributes).toHaveLength(13)
+  expect(report.reconstruction.mean).toBeGreaterThan(0)
+})
+
+test('an untrained encoder tells attributes no better than the control, which has prototypes from real patches', () => {
+  const { trained, control } = report.attributes!
+  expect([trained.images, control.images]).toEqual([40, 40])
+  expect(trained.auroc.mean! - control.auroc.mean!).toBeLessThan(0.1)
+})
+
+test('the JSON beside the page holds the report itself, and the page names every attribute', async () => {
+  expect(JSON.parse(await readFile(join(folder, 'tiny.json'), 'utf8'))).toEqual(JSON.parse(JSON.stringify(report)))
+  const page = await readFile(join(folder, 'tiny.md'), 'utf8')
+  for (const { name } of report.attributes!.reading!.samples.attributes) expect(page).toContain(`| ${name} |`)
+  expect(page).not.toMatch(/NaN|undefined|null|Infinity/)
+})
+
+test('the sheet has a column for each picture and four rows', async () => {
+  const { width, height } = await sharp(join(folder, 'tiny.png')).metadata()
+  // Four columns (as many as were reconstructed) and four rows of 16 pixels with a gap of 1, enlarged alike.
+  expect(width).toBe(height)
+})
+
+test('the same seed measures the same, apart from the time it took', async () => {
+  const again = await qualityReport(join(folder, 'tiny.safetensors'), options())
+  expect({ ...again, settings: report.settings }).toEqual(report)
+}, 120_000)
+
+test('a checkpoint that does not say what it was trained on is refused with what to do', async () => {
+  await expect(qualityReport(join(folder, 'tiny.safetensors'), { ...options(), data: undefined })).rejects.toThrow(
+    'say which data set to judge it on',
+  )
+})
