@@ -1,7 +1,7 @@
 /** Pictures as people have them, 0…1 and of any size, to and from pictures as a model has them (spec section 4, data transforms). */
 import type { ModelConfig } from '../model/config.ts'
 import { resizeBicubic } from '../model/resize.ts'
-import { dims, map, type Tensor } from '../model/tensor.ts'
+import { concat, dims, map, type Tensor } from '../model/tensor.ts'
 
 /**
  * [B,H,W,C] 0…1 → [B,h,w,c] about -1…1, the size and channels the model was trained with: greyed as PIL greys
@@ -29,4 +29,15 @@ export function colored(images: Tensor): Tensor {
   const data = new Float32Array(images.data.length * 3)
   for (let i = 0; i < data.length; i++) data[i] = images.data[Math.floor(i / 3)]
   return { shape: [...images.shape.slice(0, 3), 3], data }
+}
+
+/** Pictures of any size and channels in one batch [ΣB,H,W,C]; the first decides H, W and C. */
+export function batched(images: readonly Tensor[]): Tensor {
+  const { H, W, C } = dims(images[0], 'B H W C')
+  return concat(
+    images.map(image => {
+      const fitting = image.shape[3] === C ? image : C === 1 ? grey(image) : colored(image)
+      return map(resizeBicubic(fitting, H, W), v => Math.min(1, Math.max(0, v)))
+    }),
+  )
 }

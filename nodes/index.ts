@@ -1,3 +1,4 @@
+import batchImages from './batch-images.ts'
 import editPrototype from './edit-prototype.ts'
 import encode from './encode.ts'
 import gaussianNoise from './gaussian-noise.ts'
@@ -16,6 +17,7 @@ import visualizePrototype from './visualize-prototype.ts'
 const all: readonly AnyNode[] = [
   loadCheckpoint,
   loadImage,
+  batchImages,
   encode,
   editPrototype,
   invertDdim,

@@ -1,0 +1,69 @@
+import { Resvg } from '@resvg/resvg-js'
+import { readFile } from 'node:fs/promises'
+import sharp from 'sharp'
+import type { Patronus } from '../engine/patronus.ts'
+import { zeros, type Tensor } from '../model/tensor.ts'
+import type { Context, SavedImage } from '../nodes/node.ts'
+
+/** A world for nodes that writes nothing and keeps all it was told. `files` maps names of the input folder to paths. */
+export function quietContext(
+  patronus: Patronus,
+  files: Readonly<Record<string, string>> = {},
+  signal = new AbortController().signal,
+) {
+  const heard = {
+    previews: [] as Tensor[],
+    progress: [] as [value: number, max: number][],
+    activations: [] as { t: number; s: Tensor }[],
+    saved: [] as { images: Tensor; type: string; prefix?: string }[],
+    svgs: [] as string[],
+  }
+  const turn = async () => {
+    await new Promise(resolve => setImmediate(resolve))
+    signal.throwIfAborted()
+  }
+  const context: Context = {
+    signal,
+    progress: (value, max) => void heard.progress.push([value, max]),
+    async preview(image) {
+      heard.previews.push(image)
+      await turn()
+    },
+    activations: (t, s) => void heard.activations.push({ t, s }),
+    pause: turn,
+    checkpoint: async () => patronus,
+    readImage: name => readPng(files[name]),
+    async saveImages(images, options) {
+      heard.saved.push({ images, ...options })
+      return Array.from({ length: images.shape[0] }, (_, i): SavedImage => ({
+        filename: `${heard.saved.length}-${i}.png`,
+        subfolder: '',
+        type: options.type,
+      }))
+    },
+    async drawSvg(svg) {
+      heard.svgs.push(svg)
+      const { width, height, pixels } = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
+      return fromBytes(pixels, width, height, 4).image
+    },
+  }
+  return { context, heard }
+}
+
+async function readPng(path: string): Promise<{ image: Tensor; alpha: Tensor }> {
+  const { data, info } = await sharp(await readFile(path))
+    .ensureAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  return fromBytes(data, info.width, info.height, info.channels)
+}
+
+function fromBytes(data: Uint8Array, width: number, height: number, channels: number): { image: Tensor; alpha: Tensor } {
+  const image = zeros([1, height, width, 3])
+  const alpha = zeros([1, height, width, 1])
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) image.data[i * 3 + c] = data[i * channels + c] / 255
+    alpha.data[i] = data[i * channels + 3] / 255
+  }
+  return { image, alpha }
+}
