@@ -1,0 +1,117 @@
+import type { CheckpointInfo, PrototypeRange } from '../engine/patronus.ts'
+import type { PriorConfig } from '../model/config.ts'
+import type { Tensor } from '../model/tensor.ts'
+import type { Weights } from '../model/weights.ts'
+import type { TrainingConfig } from './config.ts'
+
+/** What a finished run becomes: the averaged weights, the prior, every prototype's range, and what is known about them. */
+
+/** How each prototype's activation is distributed over s [N,m]: its own plausible range. */
+export function prototypeRanges({ shape: [N, m], data }: Tensor): PrototypeRange[] {
+  return Array.from({ length: m }, (_, j) => {
+    const column = Float32Array.from({ length: N }, (_, i) => data[i * m + j]).sort()
+    const mean = column.reduce((sum, v) => sum + v, 0) / N
+    const std = Math.sqrt(column.reduce((sum, v) => sum + (v - mean) ** 2, 0) / N)
+    const q = (p: number) => quantile(column, p)
+    const quantiles = { q01: q(0.01), q05: q(0.05), q15: q(0.15), q50: q(0.5), q85: q(0.85), q95: q(0.95), q99: q(0.99) }
+    return { min: column[0], max: column[N - 1], mean, std, quantiles }
+  })
+}
+
+/** Linear between neighbours, as numpy's default. */
+export function quantile(sorted: Float32Array, p: number): number {
+  const at = p * (sorted.length - 1), low = Math.floor(at), high = Math.ceil(at)
+  return sorted[low] + (at - low) * (sorted[high] - sorted[low])
+}
+
+export type Finished = {
+  readonly config: TrainingConfig
+  /** Averaged weights of the denoiser and encoder. */
+  readonly weights: Weights
+  readonly prior?: { readonly config: PriorConfig; readonly weights: Weights; readonly steps: number; readonly seconds: number }
+  /** s of the training set by those weights. */
+  readonly s: Tensor
+  readonly steps: number
+  readonly frozenAt?: number
+  readonly seconds: number
+  readonly command: string
+  readonly licence: string
+}
+
+export function checkpointOf(run: Finished): { info: CheckpointInfo; weights: Weights } {
+  const { config, prior } = run, weights = new Map(run.weights)
+  for (const [name, tensor] of prior?.weights ?? []) weights.set(`prior.${name}`, tensor)
+  const info: CheckpointInfo = {
+    name: config.name,
+    description: config.description,
+    config: config.model,
+    ...(prior ? { prior: prior.config } : {}),
+    ranges: prototypeRanges(run.s),
+    rangesOver: run.s.shape[0],
+    dataset: datasetName(config),
+    provenance: provenance(run),
+    licence: run.licence,
+  }
+  return { info, weights }
+}
+
+function provenance({ config, prior, steps, frozenAt, seconds, command }: Finished): CheckpointInfo['provenance'] {
+  return {
+    command,
+    seed: config.seed,
+    steps,
+    ...(frozenAt === undefined ? {} : { encoderFrozenAtStep: frozenAt }),
+    batch: config.batch,
+    imagesSeen: steps * config.batch,
+    hours: Math.round(seconds / 36) / 100,
+    ...(prior ? { priorSteps: prior.steps, priorHours: Math.round(prior.seconds / 36) / 100 } : {}),
+    trainingConfig: JSON.stringify(config),
+    node: process.version,
+    weightsShipped: `exponential moving average, decay ${config.ema}`,
+  }
+}
+
+export const datasetName = ({ data }: TrainingConfig): string =>
+  data.kind === 'avatars' ? (data.bias > 0 ? `avatars (hair and smile linked, strength ${data.bias})` : 'avatars') : data.path
+
+/** Where a run departs from the official recipe, in words, read off its config. */
+export function departures({ model, freezeEncoderAt, rates, ema, prototypes, prior }: TrainingConfig): string[] {
+  const { unet } = model, found: string[] = []
+  if (unet.stem > 1) found.push(`${unet.stem}×${unet.stem} space-to-depth stem: the U-Net works at ${model.image.height / unet.stem}×${model.image.width / unet.stem}`)
+  if (unet.base !== 64 || unet.resBlocks !== 2) found.push(`small U-Net: base ${unet.base}, multipliers ${unet.multipliers.join(', ')}, ${unet.resBlocks} residual block(s) a level, dropout ${unet.dropout}`)
+  if (unet.conditionScale !== 1) found.push(`s is multiplied by ${unet.conditionScale} before the condition MLP`)
+  if (prototypes.init === 'far-apart') found.push('prototypes start as encodings of real patches, drawn far apart (k-means++), not U[0,1)')
+  if (rates.encoder !== rates.unet) found.push(`learning rate ${rates.encoder} for encoder and prototypes, ${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`)
+  if (freezeEncoderAt !== null) found.push(`encoder and prototypes are frozen from step ${freezeEncoderAt} on`)
+  found.push(`shipped weights are an exponential moving average (decay ${ema})`)
+  if (prior?.standardize) found.push('the prior is trained on standardised s')
+  return found
+}
+
+/** The card beside the checkpoint. `notes` are sections measured elsewhere (metrics, what fails). */
+export function card(run: Finished, notes = ''): string {
+  const { info } = checkpointOf(run), { config } = run
+  const facts = Object.entries(info.provenance).filter(([name]) => name !== 'trainingConfig')
+  return `# ${info.name}
+
+${info.description}
+
+- **Data:** ${info.dataset}, ${run.s.shape[0]} training images of ${config.model.image.height}×${config.model.image.width}×${config.model.image.channels}.
+- **Prototypes:** ${config.model.prototypes.count}; their ranges in the file are over the training set.
+- **Licence:** ${info.licence}
+
+## How it was made
+
+\`\`\`
+${run.command}
+\`\`\`
+
+| | |
+|---|---|
+${facts.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}
+
+## Departures from the authors' recipe
+
+${departures(config).map(line => `- ${line}`).join('\n')}
+${notes}`
+}
