@@ -259,6 +259,12 @@ describe('damage', () => {
     }
   })
 
+  test('one flipped bit in a stored tensor is noticed', async () => {
+    const flipped = Buffer.from(theirs)
+    flipped[theirs.indexOf('ckpt_torch2/data/8') + 1000] ^= 1
+    expect(await refused(flipped)).toMatch(/checksum [0-9a-f]{8} of entry "ckpt_torch2\/data\/8"/)
+  })
+
   /** Some bytes of the interesting part replaced; the rest as it was. */
   const mutated = (bytes: Buffer, from: number, to: number): fc.Arbitrary<Buffer> =>
     fc

@@ -266,6 +266,11 @@ describe('a header that lies is refused', () => {
     ['no metadata', h => delete h.__metadata__, /patronus-nodes/],
     ['a format of the future', h => Object.assign(h.__metadata__, { format: 'patronus-nodes/2' }), /patronus-nodes\/2/],
     ['a description that is no JSON', h => Object.assign(h.__metadata__, { patronus: '{' }), /JSON/],
+    [
+      'four million numbers',
+      h => Object.assign(h.__metadata__, { patronus: `{"ranges":[${'0,'.repeat(4e6)}0]}` }),
+      /more than 200000 values/,
+    ],
     ['a description that is a list', h => Object.assign(h.__metadata__, { patronus: '[]' }), /the whole/],
     [
       'a description with __proto__',

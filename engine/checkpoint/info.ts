@@ -6,6 +6,9 @@ import { CheckpointError, list } from './error.ts'
 /** One schema a field, none forgotten: a field added to the type does not compile until it is checked here. */
 type Fields<T> = { [K in keyof T]-?: z.ZodType<T[K]> }
 
+/** Numbers and texts a description may hold: enough for 10,000 prototypes with their ranges. */
+export const maxInfoValues = 200_000
+
 const count = (max: number) => z.int().min(1).max(max)
 const finite = z.number()
 const text = z.string().max(4000)
@@ -38,7 +41,7 @@ const unet = z.strictObject({
 const modelConfig = z.strictObject({
   image: z.strictObject({ height: count(4096), width: count(4096), channels: count(64) } satisfies Fields<ModelConfig['image']>),
   encoder,
-  prototypes: z.strictObject({ count: width, dim: width, epsilon: z.number().gt(0).lt(1) } satisfies Fields<
+  prototypes: z.strictObject({ count: count(10_000), dim: width, epsilon: z.number().gt(0).lt(1) } satisfies Fields<
     ModelConfig['prototypes']
   >),
   unet,

@@ -1,5 +1,5 @@
 import { CheckpointError, quote } from './error.ts'
-import { call, isTensorRef, resolveGlobal, storageRef, type Callable, type StorageRef, type TensorRef } from './pickle-globals.ts'
+import { call, resolveGlobal, storageRef, type Callable, type StorageRef, type TensorRef } from './pickle-globals.ts'
 
 /**
  * What a pickle may hold here. Tuples are frozen arrays, lists are plain ones; dictionaries are Maps, so that a key such as
@@ -15,7 +15,8 @@ class Cursor {
   readonly file: string
   readonly view: DataView
   readonly bytes: Buffer
-  /** Where the opcode that is being read began: what errors name. */
+  /** The opcode that is being read and where it began: what errors name. */
+  opcode = 'start'
   opcodeAt = 0
   at = 0
 
@@ -26,7 +27,7 @@ class Cursor {
   }
 
   refuse(wanted: string, got: string): never {
-    throw new CheckpointError(this.file, { wanted: `${wanted} at byte ${this.opcodeAt} of the pickle`, got })
+    throw new CheckpointError(this.file, { wanted: `${wanted} at byte ${this.opcodeAt} of the pickle (${this.opcode})`, got })
   }
 
   /** Steps over `length` bytes and returns where they began. */
@@ -192,7 +193,7 @@ const opcodes: ReadonlyMap<number, Opcode> = new Map<number, Opcode>([
   [0x68, ['BINGET', m => m.recall(m.u8())]],
   [0x6a, ['LONG_BINGET', m => m.recall(m.u32())]],
   [0x63, ['GLOBAL', m => global(m, m.line(), m.line())]],
-  [0x93, ['STACK_GLOBAL', m => global(m, ...([m.pop(), m.pop()].reverse() as [PickleValue, PickleValue]))]],
+  [0x93, ['STACK_GLOBAL', m => stackGlobal(m)]],
   [0x52, ['REDUCE', m => m.reduce()]],
   [0x62, ['BUILD', m => m.build()]],
   [0x51, ['BINPERSID', m => m.push(storageRef(m.pop(), (wanted, got) => m.refuse(wanted, got)))]],
@@ -202,6 +203,11 @@ const stop = 0x2e
 function protocol(machine: Machine): void {
   const version = machine.u8()
   if (version < 2 || version > 5) machine.refuse('pickle protocol 2 to 5', String(version))
+}
+
+function stackGlobal(machine: Machine): void {
+  const name = machine.pop()
+  global(machine, machine.pop(), name)
 }
 
 function global(machine: Machine, module: PickleValue, name: PickleValue): void {
@@ -220,14 +226,14 @@ export function readPickle(file: string, bytes: Uint8Array): PickleValue {
     throw new CheckpointError(file, { wanted: `a pickle of at most ${limits.bytes} bytes`, got: `${bytes.length}` })
   const machine = new Machine(file, bytes)
   for (let count = 0; count < limits.opcodes; count++) {
+    machine.opcode = 'next opcode'
     machine.opcodeAt = machine.at
     const code = machine.u8()
     if (code === stop) return machine.finish()
     const opcode = opcodes.get(code)
-    if (!opcode) machine.refuse('an opcode that weight files need', `0x${code.toString(16).padStart(2, '0')}`)
-    opcode![1](machine)
+    if (!opcode) return machine.refuse('an opcode that weight files need', `0x${code.toString(16).padStart(2, '0')}`)
+    machine.opcode = opcode[0]
+    opcode[1](machine)
   }
   return machine.refuse(`at most ${limits.opcodes} opcodes`, 'more')
 }
-
-export { isTensorRef, type StorageRef, type TensorRef }

@@ -59,7 +59,7 @@ function readEntry(file: string, name: string, value: unknown): Entry {
  * Entries come back in the order of their bytes. Raises CheckpointError.
  */
 export function parseHeader(file: string, bytes: Uint8Array, dataBytes: number): Header {
-  const json = parseJson(file, bytes, 'the JSON header of a .safetensors file')
+  const json = parseJson(file, bytes, 'the JSON header of a .safetensors file', 1_000_000)
   if (!isRecord(json)) throw new CheckpointError(file, { wanted: 'a header that is a JSON object', got: quote(json) })
   const { __metadata__, ...tensors } = json
   const entries = Object.entries(tensors)

@@ -8,7 +8,7 @@ import { CheckpointError, quote } from './error.ts'
 import { fileError, withFile, type WeightFile } from './file.ts'
 import { sniff } from './format.ts'
 import { narrowHalves, widenBFloats, widenHalves } from './half.ts'
-import { checkInfo } from './info.ts'
+import { checkInfo, maxInfoValues } from './info.ts'
 import { parseJson } from './json.ts'
 import { bytesOf, formatHeader, maxHeaderBytes, parseHeader, type Dtype, type Entry } from './safetensors-header.ts'
 import { checkShapes, checkWeights } from './shapes.ts'
@@ -55,7 +55,7 @@ function readInfo(path: string, metadata: ReadonlyMap<string, string>): Checkpoi
       got: found === undefined ? 'a .safetensors file without that entry' : `format ${quote(found)}`,
       remedy: 'Use a file written by this program; import official PyTorch files with `patronus import`.',
     })
-  return checkInfo(path, parseJson(path, text, 'metadata "patronus" in JSON'))
+  return checkInfo(path, parseJson(path, text, 'metadata "patronus" in JSON', maxInfoValues))
 }
 
 /** Reads and checks a checkpoint. Whatever the bytes are, the only error is CheckpointError. */

@@ -3,8 +3,8 @@ import { CheckpointError, list, quote } from './error.ts'
 import type { WeightFile } from './file.ts'
 import { sniff } from './format.ts'
 import { widenBFloats, widenHalves } from './half.ts'
-import { isTensorRef, readPickle, type PickleDict, type PickleValue, type StorageRef, type TensorRef } from './pickle.ts'
-import type { StorageType } from './pickle-globals.ts'
+import { isTensorRef, type StorageRef, type StorageType, type TensorRef } from './pickle-globals.ts'
+import { readPickle, type PickleDict, type PickleValue } from './pickle.ts'
 import { readArchive, type Archive } from './zip.ts'
 
 /** The number types that are read as weights: raw bytes in a buffer of their own → float32. */
@@ -45,6 +45,8 @@ async function readStorage(path: string, archive: Archive, root: string, storage
   return reader.widen((await archive.read(name))!)
 }
 
+const rowMajor = (shape: readonly number[]): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
+
 /** Copies a strided view, the last axis running fastest. Offsets and strides are checked: no view reaches out of its storage. */
 function gather(path: string, name: string, { shape, stride, offset }: TensorRef, storage: Float32Array): Tensor {
   const size = sizeOf(shape)
@@ -54,6 +56,7 @@ function gather(path: string, name: string, { shape, stride, offset }: TensorRef
       wanted: `tensor ${quote(name)} inside its storage of ${storage.length} numbers`,
       got: `shape [${shape}], strides [${stride}], offset ${offset}`,
     })
+  if (size === storage.length && String(stride) === String(rowMajor(shape))) return { shape, data: storage }
   const data = new Float32Array(size)
   const index = shape.map(() => 0)
   for (let i = 0, at = offset; i < size; i++) {
