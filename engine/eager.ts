@@ -40,6 +40,7 @@ async function plain(t: tf.Tensor): Promise<Tensor> {
 /** Runs `f` with `name` as the global backend, and puts back what was there. */
 export function inBackend<T>(name: string, f: () => T): T {
   const before = tf.engine().backendName
+  if (name === 'cpu') quietCpu()
   if (before === name) return f()
   tf.setBackend(name)
   try {
@@ -50,13 +51,12 @@ export function inBackend<T>(name: string, f: () => T): T {
 }
 
 /** The CPU backend greets with an advertisement for tfjs-node on first use; whoever wants that has been told by our own docs. */
-function quietCpu(): 'cpu' {
+function quietCpu(): void {
   Object.assign(tf.findBackend('cpu'), { firstUse: false })
-  return 'cpu'
 }
 
 async function useBackend(backend: EagerBackend): Promise<string> {
-  if (backend === 'cpu') return quietCpu()
+  if (backend === 'cpu') return 'cpu'
   try {
     await import(backend)
     return 'tensorflow'
