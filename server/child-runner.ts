@@ -33,6 +33,8 @@ export type ChildOptions = {
   /** How long a cancelled job may go on before its process is ended, ms. */
   readonly grace?: number
   readonly log?: (text: string) => void
+  /** Told of every process that is started. */
+  readonly onStart?: (pid: number) => void
 }
 
 type Running = {
@@ -50,7 +52,15 @@ type Running = {
  * The worker in a process of its own: a step of the network blocks the thread it runs on, and a graph that takes all the
  * memory takes only that process with it. It is started again when it ends; the job that ran then fails and says why.
  */
-export function createChildRunner({ script, roots, device, warm, grace = 10_000, log = () => {} }: ChildOptions): Runner {
+export function createChildRunner({
+  script,
+  roots,
+  device,
+  warm,
+  grace = 10_000,
+  log = () => {},
+  onStart = () => {},
+}: ChildOptions): Runner {
   let child: ChildProcess | undefined
   let running: Running | undefined
   let closing = false
@@ -68,6 +78,7 @@ export function createChildRunner({ script, roots, device, warm, grace = 10_000,
       execArgv: ['--disable-proto=delete'],
     })
     child = mine
+    if (mine.pid !== undefined) onStart(mine.pid)
     mine.on('message', message => hear(message as FromWorker))
     mine.on('error', error => log(`worker: ${error.message}`))
     mine.on('exit', (code, signal) => void ended(mine, signal ?? `exit code ${code}`, Date.now() - began))

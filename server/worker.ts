@@ -51,6 +51,8 @@ export function createWorker({ catalog, files, load, findDevice, warm, onDevice 
     if (checkpoint === undefined) return
     tellDevice({ warm: { checkpoint, state: 'loading' } })
     try {
+      // The first run asks for the file's hash, too.
+      await files.hash('checkpoints', checkpoint)
       await stepOnce(await checkpoints.get(checkpoint))
       tellDevice({ warm: { checkpoint, state: 'ready' } })
     } catch (error) {
