@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CheckpointError } from '../engine/checkpoint/error.ts'
 import { narrowHalf, widenBFloats, widenHalf } from '../engine/checkpoint/half.ts'
-import { readCheckpoint, writeCheckpoint, type Checkpoint } from '../engine/checkpoint/safetensors.ts'
+import { readCheckpoint, readCheckpointInfo, writeCheckpoint, type Checkpoint } from '../engine/checkpoint/safetensors.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import { initialPriorWeights, initialWeights } from '../model/initialize.ts'
 import { safetensorsOf } from './checkpoint-forge.ts'
@@ -107,6 +107,7 @@ test('a float32 checkpoint is read back bit for bit, with its description', asyn
   const id = await writeCheckpoint(path, { info, weights })
   const read = await readCheckpoint(path)
   expect(read.info).toEqual(info)
+  expect(await readCheckpointInfo(path)).toEqual(info)
   expect([...read.weights.keys()].sort()).toEqual([...weights.keys()].sort())
   for (const [name, { shape, data }] of weights) {
     expect(read.weights.get(name)!.shape).toEqual(shape)

@@ -32,7 +32,8 @@ const decode: { readonly [D in Dtype]: (bytes: Uint8Array) => Float32Array } = {
   BF16: ({ buffer }) => widenBFloats(new Uint16Array(buffer)),
 }
 
-async function readHeader(file: WeightFile): Promise<{ bytes: Uint8Array; dataStart: number }> {
+/** Length and JSON of the header: every byte before the weights. */
+async function readHeader(file: WeightFile): Promise<Uint8Array> {
   const start = new Uint8Array(8)
   await file.read(start, 0)
   const length = new DataView(start.buffer).getBigUint64(0, true)
@@ -43,7 +44,7 @@ async function readHeader(file: WeightFile): Promise<{ bytes: Uint8Array; dataSt
     })
   const bytes = new Uint8Array(8 + Number(length))
   await file.read(bytes, 0)
-  return { bytes, dataStart: bytes.length }
+  return bytes
 }
 
 function readInfo(path: string, metadata: ReadonlyMap<string, string>): CheckpointInfo {
@@ -58,20 +59,32 @@ function readInfo(path: string, metadata: ReadonlyMap<string, string>): Checkpoi
   return checkInfo(path, parseJson(path, text, 'metadata "patronus" in JSON', maxInfoValues))
 }
 
+type Opened = { readonly header: Uint8Array; readonly entries: readonly Entry[]; readonly info: CheckpointInfo }
+
+/** Everything before the weights, checked: after this every name, shape and offset is known to be right. */
+async function openChecked(file: WeightFile): Promise<Opened> {
+  await sniff(file, 'safetensors')
+  const header = await readHeader(file)
+  const { metadata, entries } = parseHeader(file.path, header.subarray(8), file.size - header.length)
+  const info = readInfo(file.path, metadata)
+  checkShapes(file.path, info, new Map(entries.map(({ name, shape }) => [name, shape])))
+  return { header, entries, info }
+}
+
+/** What a checkpoint says about itself, without reading its weights. Raises CheckpointError. */
+export const readCheckpointInfo = (path: string): Promise<CheckpointInfo> =>
+  withFile(path, async file => (await openChecked(file)).info)
+
 /** Reads and checks a checkpoint. Whatever the bytes are, the only error is CheckpointError. */
 export function readCheckpoint(path: string): Promise<Checkpoint> {
   return withFile(path, async file => {
-    await sniff(file, 'safetensors')
-    const { bytes, dataStart } = await readHeader(file)
-    const { metadata, entries } = parseHeader(path, bytes.subarray(8), file.size - dataStart)
-    const info = readInfo(path, metadata)
-    checkShapes(path, info, new Map(entries.map(({ name, shape }) => [name, shape])))
-    const hash = createHash('sha256').update(bytes)
+    const { header, entries, info } = await openChecked(file)
+    const hash = createHash('sha256').update(header)
     const weights = new Map<string, Tensor>()
     // Entries cover the rest of the file without holes, in this order: hashing them as they are read hashes the file.
     for (const { name, dtype, shape, begin, end } of entries) {
       const raw = new Uint8Array(end - begin)
-      await file.read(raw, dataStart + begin)
+      await file.read(raw, header.length + begin)
       hash.update(raw)
       weights.set(name, { shape, data: decode[dtype](raw) })
     }
