@@ -93,15 +93,6 @@ export function readCheckpoint(path: string): Promise<Checkpoint> {
   })
 }
 
-/** What a checkpoint says about itself, without reading its weights; the same errors as `readCheckpoint`. */
-export function readCheckpointInfo(path: string): Promise<CheckpointInfo> {
-  return withFile(path, async file => {
-    await sniff(file, 'safetensors')
-    const { bytes, dataStart } = await readHeader(file)
-    return readInfo(path, parseHeader(path, bytes.subarray(8), file.size - dataStart).metadata)
-  })
-}
-
 /**
  * In a half-precision file these stay float32. Everything that decides s is among them: s = ln((d+1)/(d+ε)) is steep at
  * small d, and ranges and prior were measured with the exact encoder. Vectors and the time table cost next to nothing.
