@@ -114,7 +114,8 @@ function extended(value: unknown, source: string): unknown {
   return merge(trainingConfigs[base], own)
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** `own` over `base`, key by key. Lists are replaced whole, and so is an object whose `kind` changes: its fields mean something else. */
 function merge(base: unknown, own: unknown): unknown {
