@@ -149,12 +149,14 @@ const Info = v.looseObject({
 
 /** What a checkpoint says about itself. Only what the bank shows is checked. */
 export const getCheckpoint = async (name: string): Promise<CheckpointInfo> =>
-  v.parse(Info, await json(`./patronus/checkpoints/${encodeURIComponent(name)}`)) as unknown as CheckpointInfo
+  v.parse(v.object({ info: Info }), await json(`./patronus/checkpoints/${encodeURIComponent(name)}`)).info as unknown as CheckpointInfo
 
 /** The patch that shows a prototype, where the server has one. */
 export const tileUrl = (checkpoint: string, index: number): string => `./patronus/checkpoints/${encodeURIComponent(checkpoint)}/tiles/${index}.png`
 
-export const getSettings = async (): Promise<Readonly<Record<string, unknown>>> => v.parse(v.record(v.string(), v.unknown()), await json('./api/settings'))
-
-export const saveSetting = (id: string, value: unknown) =>
-  request(`./api/settings/${encodeURIComponent(id)}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) })
+/** Whether the server has tiles for this checkpoint: asked once, not a hundred times. */
+export const hasTiles = (checkpoint: string): Promise<boolean> =>
+  fetch(tileUrl(checkpoint, 0)).then(
+    ({ ok }) => ok,
+    () => false,
+  )

@@ -1,12 +1,12 @@
 /** What panels, commands and the canvas may do: the verbs of the page, over one store and one graph. */
 import { parseWorkflow, type ObjectInfo, type Workflow } from '../workflows/graph.ts'
 import * as api from './api.ts'
-import { EDITS_FIELD, editNode, loadedCheckpoint } from './bank.ts'
+import { EDITS_FIELD, editNode, loadedCheckpoint, SINGLE, takesEdits } from './bank.ts'
 import { createGraphView, type GraphView } from './canvas/graph-view.ts'
 import { fieldOverlays } from './canvas/overlays.ts'
 import { check, type Check } from './checks.ts'
 import { createAutosave } from './drafts.ts'
-import { writeEdit } from './edits.ts'
+import { clearEdits, writeEdit } from './edits.ts'
 import { baseName, download, pickFile, readFile, readGraph } from './files.ts'
 import { fitWorkflow } from './fit-workflow.ts'
 import { menuFor } from './menus.ts'
@@ -30,6 +30,9 @@ export type App = {
   setField(node: string, field: string, value: Value, isFinal?: boolean): void
   /** A slider of the prototype bank moved; undefined takes the edit back. */
   setPrototype(index: number, value: number | undefined, isFinal?: boolean): void
+  clearPrototypes(): void
+  /** Adds a node that the sliders can write to, with no edit in it. */
+  addEditNode(): void
   learn(definitions: Definitions, info: ObjectInfo): void
   open(value: unknown, name: string, from?: 'file' | 'server' | 'draft'): void
   openListed(listed: Pick<Listed, 'name' | 'from' | 'title'>): Promise<void>
@@ -108,7 +111,25 @@ export function createApp(tab: string): App {
     },
     setPrototype(index, value, isFinal = true) {
       const node = editNode(store.get().graph, store.get().definitions)
-      if (node) app.setField(node.id, EDITS_FIELD, writeEdit(String(node.values[EDITS_FIELD] ?? ''), index, value), isFinal)
+      if (!node) return
+      // The node's own single edit comes first on the server; taking the edit back takes that one back, too.
+      if (value === undefined && node.values[SINGLE.prototype] === index) view.setValue(node.id, SINGLE.mode, SINGLE.off)
+      app.setField(node.id, EDITS_FIELD, writeEdit(String(node.values[EDITS_FIELD] ?? ''), index, value), isFinal)
+    },
+    clearPrototypes() {
+      const node = editNode(store.get().graph, store.get().definitions)
+      if (!node) return
+      if (SINGLE.mode in node.values) view.setValue(node.id, SINGLE.mode, SINGLE.off)
+      app.setField(node.id, EDITS_FIELD, clearEdits(String(node.values[EDITS_FIELD] ?? '')))
+    },
+    addEditNode() {
+      const { definitions } = store.get()
+      const type = [...definitions.values()].find(takesEdits)?.type
+      if (type === undefined) return
+      app.edit(() => {
+        const id = view.add(type, view.middle())
+        if (id !== undefined) view.setValue(id, SINGLE.mode, SINGLE.off)
+      })
     },
     learn(definitions, objectInfo) {
       info = objectInfo
@@ -241,7 +262,7 @@ async function readBank(app: App): Promise<void> {
   if (checkpoint === undefined) return app.show({ bank: undefined })
   app.show({ bank: { checkpoint, loading: true } })
   const next = await api.getCheckpoint(checkpoint).then(
-    info => ({ checkpoint, info }),
+    async info => ({ checkpoint, info, hasTiles: await api.hasTiles(checkpoint) }),
     (error: unknown) => ({ checkpoint, error: error instanceof Error ? error.message : String(error) }),
   )
   if (app.store.get().bank?.checkpoint === checkpoint) app.show({ bank: next })

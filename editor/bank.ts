@@ -3,9 +3,9 @@
  * Nodes are recognised by their ports alone. Pure.
  */
 import type { PrototypeRange } from '../engine/patronus.ts'
-import type { Table, Ui } from '../nodes/node.ts'
-import { readEdits } from './edits.ts'
-import type { Definitions } from './ports.ts'
+import type { Ui } from '../nodes/node.ts'
+import { edited, readEdits, type Edit } from './edits.ts'
+import type { Definition, Definitions } from './ports.ts'
 import type { Graph, GraphNode, State } from './shell.ts'
 
 /** The text field that carries many edits, one a line. */
@@ -23,76 +23,93 @@ export function loadedCheckpoint(graph: Graph, definitions: Definitions): string
   return undefined
 }
 
+export const takesEdits = (definition: Definition | undefined): boolean =>
+  !!definition?.inputs.some(port => port.name === EDITS_FIELD && port.field?.kind === 'text')
+
 /** The node that prototype sliders write to: the selected one that takes edits, else the first. */
 export function editNode(graph: Graph, definitions: Definitions): GraphNode | undefined {
-  const takesEdits = (node: GraphNode) => definitions.get(node.type)?.inputs.some(port => port.name === EDITS_FIELD && port.field?.kind === 'text')
-  const candidates = graph.nodes.filter(takesEdits)
+  const candidates = graph.nodes.filter(({ type }) => takesEdits(definitions.get(type)))
   return candidates.find(node => graph.selection.includes(node.id)) ?? candidates[0]
 }
 
 export type Prototype = {
   readonly index: number
   readonly name?: string
-  readonly range: { readonly min: number; readonly max: number; readonly typical: number }
+  /** What a slider spans: from absent, or less where less was measured, to the most that was measured. */
+  readonly range: { readonly min: number; readonly max: number }
   /** s of the picture that was encoded last. */
   readonly onImage?: number
   /** ŝ of the running x̂0. */
   readonly live?: number
+  /** Where the edits of the graph bring it; undefined when they leave it alone. */
   readonly edit?: number
 }
 
-/** Where nothing was measured: s lies between 0 (absent) and ln(1/ε + 1) = 9.21 (exact match). */
-const UNMEASURED = { min: 0, max: 9.21, typical: 1 }
+/** The single edit that a node holds in fields of its own, beside the text: fields `prototype`, `mode` (with a `none`) and `value`. */
+export const SINGLE = { prototype: 'prototype', mode: 'mode', value: 'value', off: 'none' } as const
 
-const rangeOf = (range: PrototypeRange | undefined): Prototype['range'] =>
-  range ? { min: Math.min(0, range.min), max: range.max > 0 ? range.max : UNMEASURED.max, typical: range.quantiles.q50 } : UNMEASURED
+function singleEdit(node: GraphNode): Edit[] {
+  const { [SINGLE.prototype]: prototype, [SINGLE.mode]: mode, [SINGLE.value]: value } = node.values
+  const isMode = mode === 'set' || mode === 'add' || mode === 'maximum' || mode === 'minimum' || mode === 'quantile'
+  return typeof prototype === 'number' && isMode ? [{ prototype, mode, value: Number(value ?? 0) }] : []
+}
+
+/** All edits of a node, in the order in which the server applies them. */
+export const editsOf = (node: GraphNode | undefined): Edit[] => (node ? [...singleEdit(node), ...readEdits(String(node.values[EDITS_FIELD] ?? ''))] : [])
+
+/** Where nothing was measured: s lies between 0 (absent) and ln(1/ε + 1) = 9.21 (exact match). */
+const HIGHEST = 9.21
+
+const rangeOf = (range: PrototypeRange | undefined): Prototype['range'] => ({
+  min: Math.min(0, range?.min ?? 0),
+  max: range && range.max > 0 ? range.max : HIGHEST,
+})
 
 export function prototypes(state: State): readonly Prototype[] {
   if (!state.bank || !('info' in state.bank)) return []
   const { info } = state.bank
-  const edits = readEdits(String(editNode(state.graph, state.definitions)?.values[EDITS_FIELD] ?? ''))
-  const onImage = imageValues(state)
-  const { activations } = state.live
+  const node = editNode(state.graph, state.definitions)
+  const edits = editsOf(node)
+  const onImage = imageValues(state, node)
+  const live = runningValues(state)
   return Array.from({ length: info.config.prototypes.count }, (_, index) => ({
     index,
     name: info.names?.[String(index)],
     range: rangeOf(info.ranges?.[index]),
-    onImage: onImage.get(index),
-    live: activations?.s[index],
-    edit: edits.get(index),
+    onImage: onImage?.[index],
+    live: live?.[index],
+    edit: edited(edits, index, onImage?.[index] ?? 0, info.ranges?.[index], HIGHEST),
   }))
 }
 
-/** s by prototype, from the table of the node upstream of the edits (or of any node) that lists a value per prototype. */
-function imageValues(state: State): ReadonlyMap<number, number> {
-  const upstream = upstreamOf(state.graph, editNode(state.graph, state.definitions)?.id)
-  const ids = [...upstream, ...state.graph.nodes.map(node => node.id).filter(id => !upstream.includes(id))]
-  for (const id of ids) {
-    const values = valuesIn(state.live.nodes[id]?.output)
+/** s before the edits: what a node upstream of them said, in full while it ran, or in its table when its result came from the cache. */
+function imageValues({ graph, live }: State, node: GraphNode | undefined): readonly (number | undefined)[] | undefined {
+  for (const id of upstreamOf(graph, node?.id)) {
+    const values = live.activations[id]?.s ?? valuesIn(live.nodes[id]?.output)
     if (values) return values
-  }
-  return new Map()
-}
-
-export function valuesIn(output: Ui | undefined): ReadonlyMap<number, number> | undefined {
-  for (const table of output?.tables ?? []) {
-    const values = valuesOfTable(table)
-    if (values.size) return values
   }
   return undefined
 }
 
-/** Rows of a table with a column `prototype` and a column `s`. */
-function valuesOfTable({ columns, rows }: Table): ReadonlyMap<number, number> {
-  const index = columns.indexOf('prototype')
-  const value = columns.indexOf('s')
-  const values = new Map<number, number>()
-  if (index < 0 || value < 0) return values
-  for (const row of rows) {
-    const [j, s] = [Number(row[index]), row[value]]
-    if (Number.isInteger(j) && typeof s === 'number' && !values.has(j)) values.set(j, s)
+/** ŝ of the node that runs now, when it says so at every step. */
+function runningValues({ live }: State): readonly number[] | undefined {
+  const id = live.run?.node
+  return id !== undefined && live.activations[id]?.run === live.run?.id ? live.activations[id]?.s : undefined
+}
+
+/** The first table of an output that has a column `prototype` and a column `s`, as values by prototype. */
+export function valuesIn(output: Ui | undefined): readonly (number | undefined)[] | undefined {
+  for (const { columns, rows } of output?.tables ?? []) {
+    const [index, value] = [columns.indexOf('prototype'), columns.indexOf('s')]
+    if (index < 0 || value < 0) continue
+    const values: (number | undefined)[] = []
+    for (const row of rows) {
+      const [j, s] = [row[index], row[value]]
+      if (typeof j === 'number' && Number.isInteger(j) && j >= 0 && j < 4096 && typeof s === 'number') values[j] ??= s
+    }
+    return values
   }
-  return values
+  return undefined
 }
 
 /** Ids of the nodes that `id` depends on, nearest first. */

@@ -48,9 +48,18 @@ export type Definitions = ReadonlyMap<string, Definition>
 export const AFTER_RUN = 'control_after_generate'
 export const AFTER_RUN_CHOICES = ['fixed', 'increment', 'decrement', 'randomize'] as const
 
-const Options = v.optional(v.record(v.string(), v.unknown()), {})
-const Spec = v.union([v.tuple([v.union([v.string(), v.array(v.unknown())])]), v.tuple([v.union([v.string(), v.array(v.unknown())]), Options])])
-const Ports = v.optional(v.record(v.string(), Spec), {})
+const Type = v.union([v.string(), v.array(v.unknown())])
+const Spec = v.union([v.strictTuple([Type]), v.tuple([Type, v.record(v.string(), v.unknown())])])
+/** Not `v.record`: that one drops keys named `prototype`, and so are ports here. */
+const Ports = v.optional(
+  v.pipe(
+    v.custom<Readonly<Record<string, unknown>>>(value => typeof value === 'object' && value !== null && !Array.isArray(value)),
+    v.transform(ports => Object.entries(ports)),
+    v.array(v.tuple([v.string(), Spec])),
+    v.transform(ports => new Map(ports)),
+  ),
+  {},
+)
 const Info = v.object({
   input: v.object({ required: Ports, optional: Ports }),
   input_order: v.optional(v.object({ required: v.optional(v.array(v.string())), optional: v.optional(v.array(v.string())) })),
@@ -78,8 +87,8 @@ export function parseDefinitions(body: unknown): { definitions: Definitions; unr
 
 function definition(type: string, info: v.InferOutput<typeof Info>): Definition {
   const ports = (kind: 'required' | 'optional') =>
-    (info.input_order?.[kind] ?? Object.keys(info.input[kind])).flatMap(name => {
-      const spec = info.input[kind][name]
+    (info.input_order?.[kind] ?? [...info.input[kind].keys()]).flatMap(name => {
+      const spec = info.input[kind].get(name)
       return spec ? [port(name, spec, kind === 'optional')] : []
     })
   return {

@@ -43,7 +43,7 @@ export type Typing = {
 export type Toast = { readonly id: number; readonly text: string; readonly tone: 'info' | 'good' | 'bad'; readonly action?: { readonly label: string; readonly run: () => void } }
 export type Listed = { readonly name: string; readonly title: string; readonly description: string; readonly from: 'shipped' | 'user' }
 
-export type Bank = { readonly checkpoint: string; readonly info: CheckpointInfo } | { readonly checkpoint: string; readonly error: string } | { readonly checkpoint: string; readonly loading: true }
+export type Bank = { readonly checkpoint: string; readonly info: CheckpointInfo; readonly hasTiles: boolean } | { readonly checkpoint: string; readonly error: string } | { readonly checkpoint: string; readonly loading: true }
 
 export type State = {
   readonly live: Live

@@ -41,8 +41,8 @@ export type Run = { readonly id: string; readonly startedAt: number; readonly no
 /** A picture that a run left, newest first. */
 export type Result = { readonly run: string; readonly node: string; readonly image: SavedImage; readonly at: number; readonly workflow?: string }
 
-/** ŝ of the running x̂0 of the first image of the batch, while a sampler runs; its last value stays. */
-export type Activations = { readonly run: string; readonly node: string; readonly t: number; readonly s: readonly number[] }
+/** s of the first image of the batch as a node last told it; a sampler tells ŝ of x̂0 at every step. */
+export type Activations = { readonly run: string; readonly t: number; readonly s: readonly number[] }
 
 export type Live = {
   readonly connection: 'connecting' | 'open' | 'lost'
@@ -55,12 +55,13 @@ export type Live = {
   readonly nodes: Readonly<Record<string, NodeView>>
   readonly problems: readonly Problem[]
   readonly results: readonly Result[]
-  readonly activations?: Activations
+  /** By node. */
+  readonly activations: Readonly<Record<string, Activations>>
 }
 
 export const MAX_RESULTS = 200
 
-export const nothingYet: Live = { connection: 'connecting', queue: 0, sent: {}, nodes: {}, problems: [], results: [] }
+export const nothingYet: Live = { connection: 'connecting', queue: 0, sent: {}, nodes: {}, problems: [], results: [], activations: {} }
 
 const withNode = (live: Live, id: string, change: Partial<NodeView>): Live => ({
   ...live,
@@ -111,7 +112,7 @@ export function previewed(live: Live, node: string, run: string, picture: Pictur
 }
 
 /** Another graph is on the screen: node ids mean other nodes now. Results and connection stay. */
-export const cleared = (live: Live): Live => ({ ...live, nodes: {}, problems: [], activations: undefined })
+export const cleared = (live: Live): Live => ({ ...live, nodes: {}, problems: [], activations: {} })
 
 /** The next state after a message of the server. `now` in milliseconds. */
 export function receive(live: Live, message: ServerMessage, now: number): Live {
@@ -135,7 +136,7 @@ export function receive(live: Live, message: ServerMessage, now: number): Live {
     case 'execution_interrupted':
       return { ...live, nodes: mapNodes(live.nodes, stopRunning) }
     case 'patronus.activations':
-      return { ...live, activations: { run: message.data.prompt_id, node: message.data.node, t: message.data.t, s: message.data.s[0] ?? [] } }
+      return told(live, message.data)
     default:
       return live
   }
@@ -143,7 +144,7 @@ export function receive(live: Live, message: ServerMessage, now: number): Live {
 
 function started(live: Live, id: string, now: number): Live {
   const nodes = mapNodes(live.nodes, view => ({ ...view, status: undefined, progress: undefined, error: undefined }))
-  return { ...live, run: { id, startedAt: now, state: 'running' }, nodes, activations: undefined, problems: live.problems.filter(p => p.from === 'check') }
+  return { ...live, run: { id, startedAt: now, state: 'running' }, nodes, problems: live.problems.filter(p => p.from === 'check') }
 }
 
 function executing(live: Live, { node, prompt_id }: { node: string | null; prompt_id?: string }, now: number): Live {
@@ -169,6 +170,10 @@ function executed(live: Live, { node, output, prompt_id }: { node: string; outpu
 }
 
 const sameImage = (a: SavedImage, b: SavedImage) => a.filename === b.filename && a.subfolder === b.subfolder && a.type === b.type
+
+function told(live: Live, { prompt_id: run, node, t, s }: { prompt_id: string; node: string; t: number; s: number[][] }): Live {
+  return { ...live, activations: { ...live.activations, [node]: { run, t, s: s[0] ?? [] } } }
+}
 
 function failed(live: Live, error: ExecutionError): Live {
   const message = error.exception_message.trim()

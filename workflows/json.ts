@@ -7,8 +7,11 @@ export const limits = { nodes: 5_000, links: 50_000, entries: 500_000, depth: 32
 export type Json = null | boolean | number | string | Json[] | JsonObject
 export type JsonObject = { [key: string]: Json }
 
-/** Keys that would reach into an object's prototype when copied carelessly. */
-const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
+/**
+ * Keys that would reach into an object's prototype when copied carelessly. `prototype` alone does not, and is what several of our
+ * ports are called.
+ */
+const forbidden = new Set(['__proto__', 'constructor'])
 
 /** A deep copy of JSON data, bounded in depth, size and text; throws GraphError of type `kind` at anything else. */
 export function cleanJson(value: unknown, kind: string): Json {

@@ -3,8 +3,7 @@ import { memo } from 'preact/compat'
 import { useMemo, useState } from 'preact/hooks'
 import { tileUrl } from '../api.ts'
 import type { App } from '../app.ts'
-import { arrange, editNode, EDITS_FIELD, prototypes, type Order, type Prototype } from '../bank.ts'
-import { clearEdits } from '../edits.ts'
+import { arrange, editNode, prototypes, takesEdits, type Order, type Prototype } from '../bank.ts'
 import { fixed } from '../format.ts'
 import type { State } from '../shell.ts'
 import { usePart } from './hooks.ts'
@@ -15,7 +14,7 @@ function createBankReader(): (state: State) => readonly Prototype[] {
   let seen: readonly unknown[] = []
   let bank: readonly Prototype[] = []
   return state => {
-    const parts = [state.bank, state.graph, state.definitions, state.live.nodes, state.live.activations]
+    const parts = [state.bank, state.graph, state.definitions, state.live.nodes, state.live.activations, state.live.run]
     if (parts.some((part, i) => part !== seen[i])) {
       seen = parts
       const next = prototypes(state)
@@ -27,6 +26,12 @@ function createBankReader(): (state: State) => readonly Prototype[] {
 
 const isSame = (a: Prototype, b: Prototype | undefined): boolean =>
   !!b && a.edit === b.edit && a.live === b.live && a.onImage === b.onImage && a.name === b.name && a.range.max === b.range.max && a.range.min === b.range.min
+
+/** The timestep of the x̂0 whose ŝ is being told; undefined while nothing is sampled. */
+function runningLevel({ live }: State): number | undefined {
+  const told = live.run?.node === undefined ? undefined : live.activations[live.run.node]
+  return told?.run === live.run?.id ? told?.t : undefined
+}
 
 export function PrototypePanel({ app }: { app: App }) {
   const bank = usePart(app, state => state.bank)
@@ -43,7 +48,7 @@ export function PrototypePanel({ app }: { app: App }) {
         <span class="trouble">{bank.error}</span>
       </Empty>
     )
-  return <Bank app={app} checkpoint={bank.checkpoint} />
+  return <Bank key={bank.checkpoint} app={app} checkpoint={bank.checkpoint} hasTiles={bank.hasTiles} />
 }
 
 const Empty = ({ title, children }: { title: string; children?: preact.ComponentChildren }) => (
@@ -54,12 +59,12 @@ const Empty = ({ title, children }: { title: string; children?: preact.Component
   </div>
 )
 
-function Bank({ app, checkpoint }: { app: App; checkpoint: string }) {
+function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; hasTiles: boolean }) {
   const read = useMemo(createBankReader, [checkpoint])
   const bank = usePart(app, read)
   const node = usePart(app, ({ graph, definitions }) => editNode(graph, definitions))
-  const t = usePart(app, state => state.live.activations?.t)
-  const isSampling = usePart(app, state => state.live.run !== undefined && state.live.activations !== undefined)
+  const t = usePart(app, runningLevel)
+  const isSampling = t !== undefined
   const [order, setOrder] = useState<Order>('value')
   const [query, setQuery] = useState('')
   const [editedOnly, setEditedOnly] = useState(false)
@@ -94,7 +99,7 @@ function Bank({ app, checkpoint }: { app: App; checkpoint: string }) {
       <ul class="bank-list" aria-label="Prototypes">
         {shown.map(({ index }) => {
           const prototype = current.get(index)
-          return prototype && <Row key={index} app={app} prototype={prototype} tile={tileUrl(checkpoint, index)} canEdit={node !== undefined} />
+          return prototype && <Row key={index} app={app} prototype={prototype} tile={hasTiles ? tileUrl(checkpoint, index) : undefined} canEdit={node !== undefined} />
         })}
       </ul>
       {!shown.length && <Empty title={editedOnly ? 'No edits yet' : `No prototype matches “${query}”`} />}
@@ -105,34 +110,33 @@ function Bank({ app, checkpoint }: { app: App; checkpoint: string }) {
 function Target({ app, node, edited }: { app: App; node: ReturnType<typeof editNode>; edited: number }) {
   const definitions = usePart(app, state => state.definitions)
   if (!node) {
-    const type = [...definitions.values()].find(({ inputs }) => inputs.some(({ name, field }) => name === EDITS_FIELD && field?.kind === 'text'))
+    const type = [...definitions.values()].find(takesEdits)
     if (!type) return <p class="faint hint">This server has no node that takes edits; the bank can only be looked at.</p>
     return (
       <div class="notice">
         <span>
           The graph has no <b>{type.title}</b> node for the sliders to write to.
         </span>
-        <button class="button" onClick={() => app.edit(() => app.view.add(type.type, app.view.middle()))}>
+        <button class="button" onClick={() => app.addEditNode()}>
           Add it
         </button>
       </div>
     )
   }
-  const text = String(node.values[EDITS_FIELD] ?? '')
   return (
     <div class="row target">
       <button class="button quiet" title="Show the node that the sliders write to" onClick={() => app.view.focus(node.id)}>
         <Icon name="target" size={15} /> {node.title}
       </button>
       <span class="grow" />
-      <button class="button quiet" disabled={!edited} onClick={() => app.setField(node.id, EDITS_FIELD, clearEdits(text))}>
+      <button class="button quiet" disabled={!edited} onClick={() => app.clearPrototypes()}>
         <Icon name="reset" size={15} /> Reset all
       </button>
     </div>
   )
 }
 
-type RowProps = { readonly app: App; readonly prototype: Prototype; readonly tile: string; readonly canEdit: boolean }
+type RowProps = { readonly app: App; readonly prototype: Prototype; readonly tile: string | undefined; readonly canEdit: boolean }
 
 const Row = memo(
   function Row({ app, prototype, tile, canEdit }: RowProps) {
@@ -194,9 +198,9 @@ const Row = memo(
 )
 
 /** The patch that shows the prototype, or its number on a colour of its own. */
-function Tile({ src, index }: { src: string; index: number }) {
+function Tile({ src, index }: { src: string | undefined; index: number }) {
   const [isMissing, setMissing] = useState(false)
-  if (isMissing)
+  if (src === undefined || isMissing)
     return (
       <span class="tile" style={{ '--hue': `${(index * 137.508) % 360}` }}>
         {index}
