@@ -3,12 +3,12 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { ModelConfig } from '../model/config.ts'
 import type { Params } from '../model/layers.ts'
 import type { Tensor } from '../model/tensor.ts'
-import { unet } from '../model/unet.ts'
 import type { Weights } from '../model/weights.ts'
 import { channelsLast, readNpy } from './npy.ts'
+
+tf.setBackend('cpu')
 
 export const fixtures = resolve('test/fixtures/parity')
 /** The whole kit; not part of the repository. */
@@ -27,11 +27,3 @@ export const refJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 export const toTf = <T extends tf.Tensor>({ shape, data }: Tensor): T => tf.tensor(data, [...shape], 'float32') as T
 export const timesOf = ({ data }: Tensor): tf.Tensor1D => tf.tensor1d([...data], 'int32')
 export const toParams = (weights: Weights): Params => Object.fromEntries([...weights].map(([name, x]) => [name, toTf(x)]))
-
-/** The slowest, plainest denoiser: the U-Net computed eagerly, kernel by kernel. */
-export const eagerDenoiser = (config: ModelConfig, params: Params, s: Tensor) => async (x: Tensor, t: number) => {
-  const eps = tf.tidy(() => unet(config, params, toTf(x), tf.fill([x.shape[0]], t, 'int32') as tf.Tensor1D, toTf(s)))
-  const data = Float32Array.from(await eps.data())
-  eps.dispose()
-  return { shape: x.shape, data }
-}
