@@ -82,7 +82,7 @@ async function saveImages(images: Tensor, { files, type, prefix, texts }: Saving
   for (let b = 0; b < B; b++, counter++) {
     const filename = `${base.replaceAll('%batch_num%', String(b))}_${String(counter).padStart(5, '0')}_.png`
     const file = await files.place(type, subfolder ? `${subfolder}/${filename}` : filename)
-    await writeWhole(file, writePngGraph(await encodePng(rows(images, b, b + 1), { fast: type === 'temp' }), texts))
+    await writeWhole(file, writePngGraph(await encodePng(rows(images, b, b + 1)), texts))
     saved.push({ filename, subfolder, type })
   }
   return saved

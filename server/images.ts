@@ -65,7 +65,7 @@ export async function decodeImage(file: string): Promise<{ image: Tensor; alpha:
 }
 
 /** One picture [1,H,W,C] or [H,W,C], 0…1, as bytes; values outside are clamped, and what is not a number is black. */
-function bytesOfImage(image: Tensor): { data: Buffer; raw: { width: number; height: number; channels: 1 | 3 | 4 } } {
+export function bytesOfImage(image: Tensor): { data: Buffer; raw: { width: number; height: number; channels: 1 | 3 | 4 } } {
   const [height, width, channels] = image.shape.slice(-3)
   if (channels !== 1 && channels !== 3 && channels !== 4)
     throw new Error(`An image needs 1, 3 or 4 channels, got shape [${image.shape}]`)
@@ -75,12 +75,12 @@ function bytesOfImage(image: Tensor): { data: Buffer; raw: { width: number; heig
   return { data: Buffer.from(bytes.buffer), raw: { width, height, channels } }
 }
 
-/** PNG of one picture. `fast` spends bytes to save time: for previews. */
-export async function encodePng(image: Tensor, { fast = false } = {}): Promise<Buffer> {
+/** PNG of one picture, small. */
+export async function encodePng(image: Tensor): Promise<Buffer> {
   const { data, raw } = bytesOfImage(image)
   return sharp(data, { raw })
     .toColourspace(raw.channels === 1 ? 'b-w' : 'srgb')
-    .png({ compressionLevel: fast ? 1 : 6, adaptiveFiltering: false })
+    .png({ compressionLevel: 6, adaptiveFiltering: false })
     .toBuffer()
 }
 

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Tensor } from '../model/tensor.ts'
-import { encodePng, montage } from './images.ts'
+import { montage } from './images.ts'
+import { quickPng } from './quick-png.ts'
 
 /** Frames on their way, at most. A receiver that answers at once gets every frame. */
 const inFlight = 2
@@ -29,17 +30,12 @@ export function createPreviews(deliver: (png: Buffer) => Promise<void> | void): 
     freed?.()
     const next = waiting
     waiting = undefined
-    if (next && !closed) void send(next).catch(() => undefined)
+    if (next && !closed) send(next)
   }
-  const send = async (image: Tensor) => {
+  const send = (image: Tensor) => {
+    const png = quickPng(montage(image))
     unanswered++
-    try {
-      const png = await encodePng(montage(image), { fast: true })
-      if (!closed) void Promise.resolve(deliver(png)).then(answered, answered)
-    } catch (error) {
-      answered()
-      throw error
-    }
+    void Promise.resolve(deliver(png)).then(answered, answered)
   }
   const place = () =>
     new Promise<void>(resolve => {
@@ -51,7 +47,7 @@ export function createPreviews(deliver: (png: Buffer) => Promise<void> | void): 
       await turn()
       if (unanswered >= inFlight) await place()
       if (unanswered >= inFlight) waiting = image
-      else await send(image)
+      else send(image)
     },
     close: () => {
       closed = true

@@ -425,6 +425,22 @@ describe('what a client asks first', () => {
     expect(await response.text()).not.toContain(server.data)
   })
 
+  test('the picture of a prototype is its square of the strip beside the checkpoint', async () => {
+    const strip = Buffer.from([1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3])
+    await mkdir(path.join(server.data, 'checkpoints'), { recursive: true })
+    await sharp(strip, { raw: { width: 6, height: 2, channels: 1 } })
+      .png()
+      .toFile(path.join(server.data, 'checkpoints/tiny.tiles.png'))
+    const tile = async (index: string) => fetch(`${server.origin}/patronus/checkpoints/tiny.safetensors/tiles/${index}`)
+    const pixels = await sharp(Buffer.from(await (await tile('2.png')).arrayBuffer()))
+      .toColourspace('b-w')
+      .raw()
+      .toBuffer()
+    expect([...pixels]).toEqual([3, 3, 3, 3])
+    for (const index of ['3.png', '-1.png', 'x', '2']) expect((await tile(index)).status).toBe(404)
+    expect((await fetch(`${server.origin}/patronus/checkpoints/none/tiles/0.png`)).status).toBe(404)
+  })
+
   test('the page: strict policy, hashed files kept for ever, the rest asked for each time', async () => {
     expect((await fetch(server.origin)).status).toBe(503)
     await mkdir(path.join(server.data, 'editor/assets'), { recursive: true })

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import type { Router } from 'express'
 import { parseWorkflow } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
+import type { Files } from '../files.ts'
+import { openImage } from '../images.ts'
 import { BadRequest } from '../problem.ts'
 import type { ShippedWorkflow } from '../protocol.ts'
 
@@ -19,6 +21,11 @@ export function patronusRoutes(router: Router, { files, runner, checkpoints }: P
     '/patronus/checkpoints/:name',
     async (request, response) => void response.json(await checkpoints.details(request.params.name)),
   )
+  router.get('/patronus/checkpoints/:name/tiles/:index', async (request, response) => {
+    const { name, index } = request.params
+    const bytes = await tileOf(files, name, /^(\d{1,5})\.png$/.exec(index)?.[1])
+    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=300' }).send(bytes)
+  })
   router.get('/patronus/device', (_, response) => void response.json(runner.device()))
 
   const read = async (name: string): Promise<unknown> => {
@@ -26,6 +33,19 @@ export function patronusRoutes(router: Router, { files, runner, checkpoints }: P
     if (!file) throw new BadRequest('not_found', `There is no shipped workflow "${name}"`, 404)
     return JSON.parse(await readFile(file, 'utf8'))
   }
+}
+
+/**
+ * The patch that shows prototype `index`. They lie beside the checkpoint as one strip of square tiles, left to right:
+ * `name.tiles.png` for `name.safetensors`.
+ */
+async function tileOf(files: Files, checkpoint: string, index: string | undefined): Promise<Buffer> {
+  const strip = await files.find('checkpoints', checkpoint.replace(/(\.safetensors)?$/, '.tiles.png'))
+  const { width = 0, height: side = 0 } = strip ? await openImage(strip).metadata() : {}
+  const left = Number(index) * side
+  if (!strip || !(left + side <= width))
+    throw new BadRequest('not_found', `There is no picture of that prototype of "${checkpoint}"`, 404)
+  return openImage(strip).extract({ left, top: 0, width: side, height: side }).png().toBuffer()
 }
 
 /** Title and sentence stand in the file, under `extra.patronus`; the file name serves where they are missing. */
