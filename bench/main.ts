@@ -1,0 +1,4 @@
+export async function bench(
+  _house: string,
+  _options: { json?: boolean; only?: readonly string[]; quick?: boolean },
+): Promise<void> {}

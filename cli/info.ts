@@ -1,0 +1,66 @@
+import { stat } from 'node:fs/promises'
+import { Command } from 'commander'
+import type { Checkpoint } from '../engine/checkpoint/safetensors.ts'
+
+/** `patronus info`: what a checkpoint says about itself. */
+export const infoCommand = (): Command =>
+  new Command('info')
+    .description('say what a checkpoint is')
+    .argument('<checkpoint>', "a .safetensors file, or the authors' folder or ckpt.tar")
+    .option('--json', 'everything, as one JSON object')
+    .action(info)
+
+async function info(path: string, { json }: { json?: boolean }): Promise<void> {
+  const { openCheckpoint } = await import('../engine/checkpoint/open.ts')
+  const checkpoint = await openCheckpoint(path)
+  const bytes = (await stat(path)).size
+  const numbers = { parameters: parametersOf(checkpoint), priorParameters: parametersOf(checkpoint, true) }
+  process.stdout.write(
+    json ? `${JSON.stringify({ id: checkpoint.id, bytes, ...numbers, info: checkpoint.info })}\n` : summaryOf(checkpoint, bytes),
+  )
+}
+
+/** Numbers that are trained or stored for the model itself, or for its prior. */
+const parametersOf = ({ weights }: Checkpoint, prior = false): number =>
+  [...weights].reduce((sum, [name, { data }]) => sum + (name.startsWith('prior.') === prior ? data.length : 0), 0)
+
+/** A checkpoint on a dozen lines. */
+export function summaryOf(checkpoint: Checkpoint, bytes: number): string {
+  const { info, id } = checkpoint
+  const { image, encoder, prototypes, unet, timesteps } = info.config
+  const named = Object.entries(info.names ?? {})
+  const rows: [string, string | undefined][] = [
+    ['name', info.name],
+    ['', info.description],
+    ['data set', info.dataset],
+    ['images', `${image.height}×${image.width}×${image.channels}`],
+    [
+      'encoder',
+      `${encoder.kernels.length} convolutions, channels ${encoder.channels.join(' → ')}, kernels ${encoder.kernels.join(', ')}, strides ${encoder.strides.join(', ')}`,
+    ],
+    ['prototypes', `${prototypes.count} of length ${prototypes.dim}`],
+    [
+      'U-Net',
+      `base ${unet.base} × ${unet.multipliers.join(', ')}, ${unet.resBlocks} residual blocks a level${unet.stem > 1 ? `, ${unet.stem}×${unet.stem} space-to-depth stem` : ''}; T = ${timesteps}`,
+    ],
+    [
+      'prior',
+      info.prior
+        ? `base ${info.prior.base} × ${info.prior.multipliers.join(', ')}, T = ${info.prior.timesteps}, on ${info.prior.standardize ? 'standardised' : 'raw'} s`
+        : 'none',
+    ],
+    ['ranges', info.ranges ? `measured over ${info.rangesOver ?? 'an unknown number of'} images` : 'not measured'],
+    ['names', named.length ? named.map(([j, name]) => `${j} ${name}`).join(', ') : undefined],
+    [
+      'parameters',
+      `${parametersOf(checkpoint).toLocaleString('en')}${info.prior ? `, prior ${parametersOf(checkpoint, true).toLocaleString('en')}` : ''}`,
+    ],
+    ['size', `${(bytes / 1e6).toFixed(1)} MB`],
+    ['id', id],
+    ['licence', info.licence],
+    ...Object.entries(info.provenance)
+      .filter(([key]) => key !== 'trainingConfig')
+      .map(([key, value]): [string, string] => [key, String(value)]),
+  ]
+  return rows.flatMap(([key, value]) => (value === undefined ? [] : [`${key.padEnd(22)} ${value}\n`])).join('')
+}

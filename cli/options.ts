@@ -1,0 +1,40 @@
+import { InvalidArgumentError, Option } from 'commander'
+import type { DeviceName } from '../engine/device.ts'
+
+/** Options that several commands share, and the readers of their values. */
+
+/** The same list as engine/device.ts has; that file is not loaded just to print help. */
+const devices = ['auto', 'cuda', 'webgpu', 'cpu'] as const satisfies readonly DeviceName[]
+
+export const deviceOption = (): Option => new Option('--device <name>', 'where networks run').choices(devices).default('auto')
+
+/** A whole number from `min` to `max`. */
+export const whole =
+  (min: number, max = Number.MAX_SAFE_INTEGER) =>
+  (text: string): number => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(
+      `wanted a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `${min} … ${max}`}.`,
+    )
+  }
+
+/** A number from 0 to 1. */
+export function fraction(text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text)
+  if (value >= 0 && value <= 1) return value
+  throw new InvalidArgumentError('wanted a number 0 … 1.')
+}
+
+/** Options that may be given several times. */
+export const collected = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
+
+/** The next time the clock shows hh:mm, in ms since 1970. */
+export function clockTime(text: string, now = new Date()): number {
+  const [, hours, minutes] = /^(\d{1,2}):(\d{2})$/.exec(text) ?? []
+  if (hours === undefined || Number(hours) > 23 || Number(minutes) > 59) throw new InvalidArgumentError('wanted a time as hh:mm.')
+  const at = new Date(now)
+  at.setHours(Number(hours), Number(minutes), 0, 0)
+  if (at <= now) at.setDate(at.getDate() + 1)
+  return at.getTime()
+}

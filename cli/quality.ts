@@ -1,0 +1,56 @@
+import { Command } from 'commander'
+import type { DeviceName } from '../engine/device.ts'
+import { deviceOption, whole } from './options.ts'
+import { onStopSignals } from './signals.ts'
+
+type QualityOptions = {
+  readonly data?: string
+  readonly samples?: number
+  readonly latents?: number
+  readonly reconstructions?: number
+  readonly steps?: number
+  readonly seed?: number
+  readonly device: DeviceName
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** `patronus quality`: measures a checkpoint and writes the report. */
+export const qualityCommand = (): Command =>
+  new Command('quality')
+    .description('measure a checkpoint (reconstruction, attribute agreement, latent AUROC, untrained control) and write a report')
+    .argument('<checkpoint>', 'a .safetensors file')
+    .option('--data <config>', "training config whose data set it is judged on (default: the checkpoint's own)")
+    .option('--samples <n>', 'test pictures drawn anew from their s', whole(1))
+    .option('--latents <n>', 'test pictures that s is judged on', whole(1))
+    .option('--reconstructions <n>', 'test pictures reconstructed', whole(1))
+    .option('--steps <K>', 'steps of inversion and sampling', whole(1, 1000))
+    .option('--seed <n>', 'decides the noise', whole(0))
+    .addOption(deviceOption())
+    .option('-o, --out <folder>', 'where the report goes (default: docs/results)')
+    .option('--json', 'print the whole report as one JSON object')
+    .action(quality)
+
+async function quality(checkpoint: string, options: QualityOptions): Promise<void> {
+  const [{ qualityReport }, { readConfig }, { reporter }] = await Promise.all([
+    import('../train/quality.ts'),
+    import('../train/configs.ts'),
+    import('../train/progress.ts'),
+  ])
+  const { data, json, out, ...measured } = options
+  const stop = new AbortController()
+  const signals = onStopSignals(() => stop.abort(new Error('Cancelled')))
+  try {
+    const report = await qualityReport(checkpoint, {
+      ...measured,
+      ...(data !== undefined && { data: (await readConfig(data)).data }),
+      output: out,
+      command: `patronus quality ${process.argv.slice(3).join(' ')}`,
+      reporter: reporter(process.stderr, 20),
+      signal: stop.signal,
+    })
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${out ?? 'docs/results'}/${report.checkpoint.name}.md\n`)
+  } finally {
+    signals.release()
+  }
+}
