@@ -43,7 +43,7 @@ export function createApp(parts: Parts, { guard, editor, log }: AppOptions): Exp
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('etag', false)
-  app.use(guarded(guard), safeHeaders)
+  app.use(logged(log), guarded(guard), safeHeaders)
 
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())
@@ -55,6 +55,18 @@ export function createApp(parts: Parts, { guard, editor, log }: AppOptions): Exp
   app.use(answerErrors(log))
   return app
 }
+
+/** One line a request, without its query: that may hold the token. */
+const logged =
+  (log: Logger): RequestHandler =>
+  (request, response, next) => {
+    const began = performance.now()
+    const { method, path } = request
+    response.once('finish', () =>
+      log.info({ method, path, status: response.statusCode, ms: Math.round(performance.now() - began) }, 'request'),
+    )
+    next()
+  }
 
 const guarded =
   (guard: AppOptions['guard']): RequestHandler =>

@@ -34,7 +34,6 @@ const longest = 1024
 export function nameProblem(name: string): string | undefined {
   if (name === '') return 'is empty'
   if (name.length > longest) return `is longer than ${longest} characters`
-  // eslint-disable-next-line no-control-regex -- control characters are what we look for
   if (/[\u0000-\u001f\u007f]/.test(name)) return 'holds a control character'
   if (/[\\:]/.test(name)) return 'holds a backslash or a colon'
   if (name.startsWith('/')) return 'is an absolute path'

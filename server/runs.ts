@@ -74,7 +74,13 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
     log('job ended', { prompt_id: job.promptId, status, ms: Date.now() - run.beganAt })
   }
   const loop = async () => {
-    for (let job = await queue.take(); job && !closed; job = await queue.take()) await runOne(job)
+    for (let job = await queue.take(); job && !closed; job = await queue.take())
+      // A full disk or a lost store costs this job its history, never the jobs after it.
+      await runOne(job).catch(async error => {
+        log('job could not be finished', { prompt_id: job.promptId, error: String(error) })
+        current = undefined
+        await queue.finish(job.promptId)
+      })
   }
   const looping = loop()
 

@@ -4,7 +4,7 @@ import { zeros } from '../model/tensor.ts'
 import type { Catalog } from '../nodes/node.ts'
 import { createCache } from './cache.ts'
 import { createContext } from './context.ts'
-import { execute } from './executor.ts'
+import { execute, explain } from './executor.ts'
 import type { Files } from './files.ts'
 import { createPreviews, type Previews } from './preview.ts'
 import type { DeviceReport } from './protocol.ts'
@@ -104,6 +104,18 @@ export function createWorker({ catalog, files, load, findDevice, warm, onDevice 
           return createContext({ job, node, files, signal, previews, progress, activations, checkpoint: checkpoints.get })
         },
       })
+    } catch (cause) {
+      // Not a node but the run itself failed: a fault of ours, told like any other so that nobody waits for ever.
+      const where = {
+        prompt_id: job.promptId,
+        node_id: job.outputs[0] ?? '',
+        node_type: '',
+        executed: [],
+        current_outputs: [],
+        timestamp: Date.now(),
+      }
+      void on({ kind: 'message', message: { type: 'execution_error', data: { ...where, ...explain(cause, {}) } } })
+      return { status: 'error' as const, outputs: {} }
     } finally {
       previews?.close()
     }

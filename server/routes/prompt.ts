@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Router } from 'express'
 import { z } from 'zod'
-import { GraphError, parsePrompt, problems } from '../../workflows/graph.ts'
+import { type GraphError, parsePrompt, problems } from '../../workflows/graph.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest, problemBody } from '../problem.ts'
 import type { Job } from '../queue.ts'
