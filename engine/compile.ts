@@ -38,13 +38,23 @@ export type Compiled = {
 export type CompileOptions = { readonly device?: DeviceName | DeviceChoice; readonly threads?: number }
 
 /** The model and everything needed to run it: what the disk cache keeps. */
-export type Artifact = { readonly model: Uint8Array; readonly layout: Layout; readonly inputs: readonly Port[]; readonly outputs: readonly Port[] }
+export type Artifact = {
+  readonly model: Uint8Array
+  readonly layout: Layout
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+}
 
 /**
  * `fn(params, inputs)` with its parameters fixed to `weights`, for every batch size in one session.
  * Throws when a weight is missing or has another shape than the signature says.
  */
-export async function compile(fn: NetworkFunction, signature: Signature, weights: Weights, options: CompileOptions = {}): Promise<Compiled> {
+export async function compile(
+  fn: NetworkFunction,
+  signature: Signature,
+  weights: Weights,
+  options: CompileOptions = {},
+): Promise<Compiled> {
   const artifact = await cached(keyOf('compile', signature), () => recordInference(fn, signature))
   const device = await chooseDevice(options.device ?? 'auto')
   const session = await Session.create(artifact, packWeights(artifact.layout, weights, signature.name), device, options.threads)
@@ -66,7 +76,13 @@ export function recordInference(fn: NetworkFunction, signature: Signature): Arti
   // 2 and 3: neither is an axis length that a reshape could be confused with by accident at both sizes.
   const first = at(2)
   const nodes = free ? mergeBatches(first.program.nodes, at(3).program.nodes) : first.program.nodes
-  const { model, layout } = writeModel(signature.name, { ...first.program, nodes }, first.inputs, first.outputs, free ? 'B' : undefined)
+  const { model, layout } = writeModel(
+    signature.name,
+    { ...first.program, nodes },
+    first.inputs,
+    first.outputs,
+    free ? 'B' : undefined,
+  )
   return { model, layout, inputs: first.inputs, outputs: first.outputs }
 }
 
@@ -80,7 +96,18 @@ function recordAt(fn: NetworkFunction, signature: Signature, batch: number): Rec
   })
   const ports = [...outputs].map(([name, value]) => graph.output(OUTPUT + name, value))
   const { constants, parameters } = graph
-  return { program: { nodes: living(graph, ports.map(port => port.name)), constants, parameters }, inputs, outputs: ports }
+  return {
+    program: {
+      nodes: living(
+        graph,
+        ports.map(port => port.name),
+      ),
+      constants,
+      parameters,
+    },
+    inputs,
+    outputs: ports,
+  }
 }
 
 /** Outputs carry a prefix, because an output may have the name of an input. */
@@ -97,7 +124,9 @@ export function packWeights(layout: Layout, weights: Weights, name: string): Uin
   for (const { key, shape, perm, offset } of layout.parameters) {
     const weight = weights.get(key)
     if (!weight || sizeOf(weight.shape) !== sizeOf(shape) || weight.shape.some((n, i) => n !== shape[i]))
-      throw new Error(`compile ${name}: weight "${key}" should be [${shape}], got ${weight ? `[${weight.shape}]` : 'nothing'}; the checkpoint does not fit its config`)
+      throw new Error(
+        `compile ${name}: weight "${key}" should be [${shape}], got ${weight ? `[${weight.shape}]` : 'nothing'}; the checkpoint does not fit its config`,
+      )
     new Float32Array(bytes.buffer, offset, weight.data.length).set(perm ? permuted(weight, perm) : weight.data)
   }
   return bytes
@@ -130,11 +159,12 @@ export function checkFeed({ name, inputs }: Pick<Signature, 'name' | 'inputs'>, 
     if (!value) throw new Error(`${name}: input "${key}" is missing`)
     const got = value instanceof Int32Array ? [value.length] : value.shape
     const fits = got.length === shape.length && shape.every((n, i) => n === 'B' || n === got[i])
-    if (!fits || (dtype === 'int32') !== value instanceof Int32Array) throw new Error(`${name}: input "${key}" should be ${dtype} [${shape}], got [${got}]`)
+    if (!fits || (dtype === 'int32') !== value instanceof Int32Array)
+      throw new Error(`${name}: input "${key}" should be ${dtype} [${shape}], got [${got}]`)
     if (shape[0] !== 'B') continue
-    if (batch !== undefined && batch !== got[0]) throw new Error(`${name}: input "${key}" has batch ${got[0]}, the others ${batch}`)
+    if (batch !== undefined && batch !== got[0])
+      throw new Error(`${name}: input "${key}" has batch ${got[0]}, the others ${batch}`)
     batch = got[0]
   }
   return feed
 }
-

@@ -12,7 +12,8 @@ export type DeviceChoice = { readonly device: Device; readonly reason: string; r
 
 export const DEVICE_NAMES: readonly DeviceName[] = ['auto', 'cuda', 'webgpu', 'cpu']
 
-const HOW_CUDA = 'install it with `npm rebuild onnxruntime-node --ignore-scripts=false` on a machine with CUDA 12 or 13 (docs/engine.md)'
+const HOW_CUDA =
+  'install it with `npm rebuild onnxruntime-node --ignore-scripts=false` on a machine with CUDA 12 or 13 (docs/engine.md)'
 
 /** Looks for the devices ONNX Runtime could use here. Looking is cheap and starts no driver. */
 export function findDevices(): Finding[] {
@@ -20,10 +21,17 @@ export function findDevices(): Finding[] {
 }
 
 function findCuda(): Finding {
-  if (process.platform !== 'linux') return { device: 'cuda', available: false, detail: `onnxruntime-node offers CUDA on Linux only, this is ${process.platform}` }
+  if (process.platform !== 'linux')
+    return { device: 'cuda', available: false, detail: `onnxruntime-node offers CUDA on Linux only, this is ${process.platform}` }
   const provider = join(binaries(), 'libonnxruntime_providers_cuda.so')
-  if (!existsSync(provider)) return { device: 'cuda', available: false, detail: `the CUDA provider is not installed; ${HOW_CUDA}` }
-  if (!existsSync('/dev/nvidia0')) return { device: 'cuda', available: false, detail: 'the CUDA provider is installed, but there is no NVIDIA device (/dev/nvidia0)' }
+  if (!existsSync(provider))
+    return { device: 'cuda', available: false, detail: `the CUDA provider is not installed; ${HOW_CUDA}` }
+  if (!existsSync('/dev/nvidia0'))
+    return {
+      device: 'cuda',
+      available: false,
+      detail: 'the CUDA provider is installed, but there is no NVIDIA device (/dev/nvidia0)',
+    }
   return { device: 'cuda', available: true, detail: 'NVIDIA device and CUDA provider found' }
 }
 
@@ -32,9 +40,19 @@ function findWebGpu(): Finding {
   if (!offered) return { device: 'webgpu', available: false, detail: 'this onnxruntime-node has no WebGPU provider' }
   if (process.platform !== 'linux') return { device: 'webgpu', available: true, detail: `WebGPU provider on ${process.platform}` }
   const nodes = existsSync('/dev/dri') ? readdirSync('/dev/dri').filter(name => name.startsWith('renderD')) : []
-  if (nodes.length) return { device: 'webgpu', available: true, detail: `WebGPU provider and GPU device ${nodes.map(name => `/dev/dri/${name}`).join(', ')}` }
+  if (nodes.length)
+    return {
+      device: 'webgpu',
+      available: true,
+      detail: `WebGPU provider and GPU device ${nodes.map(name => `/dev/dri/${name}`).join(', ')}`,
+    }
   if (existsSync('/dev/nvidia0')) return { device: 'webgpu', available: true, detail: 'WebGPU provider and NVIDIA device' }
-  return { device: 'webgpu', available: false, detail: 'the WebGPU provider is there, but no GPU device (/dev/dri/renderD*, /dev/nvidia0); ask for it by name to use a software driver' }
+  return {
+    device: 'webgpu',
+    available: false,
+    detail:
+      'the WebGPU provider is there, but no GPU device (/dev/dri/renderD*, /dev/nvidia0); ask for it by name to use a software driver',
+  }
 }
 
 /** Where onnxruntime-node keeps its native files. */
@@ -96,5 +114,7 @@ async function named(device: Device, found: Finding[]): Promise<DeviceChoice> {
   const failure = device === 'cpu' ? undefined : await starts(device)
   if (!failure) return { device, reason: 'asked for by name', found }
   const report = found.map(f => `${f.device}: ${f.detail}`).join('; ')
-  throw new Error(`device: "${device}" was asked for but does not start (${failure.message}). Found: ${report}. Use --device auto or cpu.`)
+  throw new Error(
+    `device: "${device}" was asked for but does not start (${failure.message}). Found: ${report}. Use --device auto or cpu.`,
+  )
 }

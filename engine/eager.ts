@@ -12,7 +12,12 @@ import { checkFeed, type Compiled, type Feed, type NetworkFunction, type Signatu
 export type EagerBackend = 'cpu' | '@tensorflow/tfjs-node-gpu' | '@tensorflow/tfjs-node'
 
 /** `fn` with its parameters fixed to `weights`, run eagerly; same signature and results as `compile`. */
-export async function eager(fn: NetworkFunction, signature: Signature, weights: Weights, backend: EagerBackend = 'cpu'): Promise<Compiled> {
+export async function eager(
+  fn: NetworkFunction,
+  signature: Signature,
+  weights: Weights,
+  backend: EagerBackend = 'cpu',
+): Promise<Compiled> {
   const name = await useBackend(backend)
   const params = inBackend(name, () => toTensors(weights))
   return {
@@ -31,7 +36,12 @@ export async function eager(fn: NetworkFunction, signature: Signature, weights: 
 const entries = (feed: Feed): Map<string, Tensor | Int32Array> => new Map(Object.entries(feed))
 
 const toTensors = (plainTensors: ReadonlyMap<string, Tensor | Int32Array>): Tensors =>
-  Object.fromEntries([...plainTensors].map(([key, x]) => [key, x instanceof Int32Array ? tf.tensor1d(x, 'int32') : tf.tensor(x.data, [...x.shape], 'float32')]))
+  Object.fromEntries(
+    [...plainTensors].map(([key, x]) => [
+      key,
+      x instanceof Int32Array ? tf.tensor1d(x, 'int32') : tf.tensor(x.data, [...x.shape], 'float32'),
+    ]),
+  )
 
 async function plain(t: tf.Tensor): Promise<Tensor> {
   return { shape: [...t.shape], data: Float32Array.from(await t.data()) }
@@ -61,6 +71,9 @@ async function useBackend(backend: EagerBackend): Promise<string> {
     await import(backend)
     return 'tensorflow'
   } catch (cause) {
-    throw new Error(`eager: ${backend} is not installed; run \`npm install ${backend} --ignore-scripts=false\`, or use the compiled engine`, { cause })
+    throw new Error(
+      `eager: ${backend} is not installed; run \`npm install ${backend} --ignore-scripts=false\`, or use the compiled engine`,
+      { cause },
+    )
   }
 }

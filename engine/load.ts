@@ -2,7 +2,8 @@
 import type { Denoiser } from '../model/denoiser.ts'
 import { concat, repeat, rows, type Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
-import { type Checkpoint, readCheckpoint } from './checkpoint/safetensors.ts'
+import { openCheckpoint } from './checkpoint/open.ts'
+import type { Checkpoint } from './checkpoint/safetensors.ts'
 import { type Compiled, compile, type CompileOptions } from './compile.ts'
 import { chooseDevice } from './device.ts'
 import { eager, type EagerBackend } from './eager.ts'
@@ -18,7 +19,8 @@ export type LoadOptions = CompileOptions & {
 /** Images a network sees at once; larger batches go through in parts, which bounds memory at no cost in speed. */
 const MOST_AT_ONCE = 64
 
-export const loadPatronus = async (path: string, options?: LoadOptions): Promise<Patronus> => createPatronus(await readCheckpoint(path), options)
+export const loadPatronus = async (path: string, options?: LoadOptions): Promise<Patronus> =>
+  createPatronus(await readCheckpoint(path), options)
 
 export async function createPatronus({ id, info, weights }: Checkpoint, options: LoadOptions = {}): Promise<Patronus> {
   const build = await builder(options)
@@ -30,7 +32,8 @@ export async function createPatronus({ id, info, weights }: Checkpoint, options:
 
   const checkImages = (x: Tensor) => {
     const wanted = [image.height, image.width, image.channels]
-    if (x.shape.length !== 4 || wanted.some((n, i) => n !== x.shape[i + 1])) throw new Error(`${info.name}: images should be [B,${wanted}], got [${x.shape}]`)
+    if (x.shape.length !== 4 || wanted.some((n, i) => n !== x.shape[i + 1]))
+      throw new Error(`${info.name}: images should be [B,${wanted}], got [${x.shape}]`)
   }
   const encodeAll = async (x: Tensor) => {
     checkImages(x)
@@ -46,14 +49,18 @@ export async function createPatronus({ id, info, weights }: Checkpoint, options:
     distances: async x => (await encodeAll(x)).distances,
     features: async x => (await encodeAll(x)).features,
     denoiser(s) {
-      if (s.shape.length !== 2 || s.shape[1] !== prototypes.count) throw new Error(`${info.name}: s should be [B,${prototypes.count}], got [${s.shape}]`)
+      if (s.shape.length !== 2 || s.shape[1] !== prototypes.count)
+        throw new Error(`${info.name}: s should be [B,${prototypes.count}], got [${s.shape}]`)
       return async (x, t) => {
         checkImages(x)
         const B = x.shape[0]
-        if (s.shape[0] !== B && s.shape[0] !== 1) throw new Error(`${info.name}: ${B} images need ${B} (or 1) rows of s, got ${s.shape[0]}`)
+        if (s.shape[0] !== B && s.shape[0] !== 1)
+          throw new Error(`${info.name}: ${B} images need ${B} (or 1) rows of s, got ${s.shape[0]}`)
         const each = s.shape[0] === B ? s : repeat(s, B)
         const net = await unet.get()
-        return (await inParts(B, (from, to) => net.run({ x: rows(x, from, to), t: timesOf(t, to - from), s: rows(each, from, to) }))).eps
+        return (
+          await inParts(B, (from, to) => net.run({ x: rows(x, from, to), t: timesOf(t, to - from), s: rows(each, from, to) }))
+        ).eps
       }
     },
     prior: prior && priorDenoiser(prior, info.name, prototypes.count),
@@ -100,7 +107,10 @@ function lazily(make: () => Promise<Compiled>): Lazy {
   }
 }
 
-async function inParts(count: number, run: (from: number, to: number) => Promise<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+async function inParts(
+  count: number,
+  run: (from: number, to: number) => Promise<Record<string, Tensor>>,
+): Promise<Record<string, Tensor>> {
   if (count <= MOST_AT_ONCE) return run(0, count)
   const parts: Record<string, Tensor>[] = []
   for (let from = 0; from < count; from += MOST_AT_ONCE) parts.push(await run(from, Math.min(count, from + MOST_AT_ONCE)))

@@ -1,5 +1,5 @@
 /** The functions of a checkpoint that get compiled, with their signatures: encoder, U-Net, prior. */
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 import type { ModelConfig, PriorConfig } from '../model/config.ts'
 import { encode } from '../model/encoder.ts'
 import { priorShapes, weightShapes } from '../model/initialize.ts'
@@ -12,13 +12,19 @@ export type Network = { readonly fn: NetworkFunction; readonly signature: Signat
 
 const images = ({ image }: ModelConfig) => ({ shape: ['B', image.height, image.width, image.channels] as const })
 
-const only = (shapes: ReadonlyMap<string, number[]>, wanted: (name: string) => boolean) => new Map([...shapes].filter(([name]) => wanted(name)))
+const only = (shapes: ReadonlyMap<string, number[]>, wanted: (name: string) => boolean) =>
+  new Map([...shapes].filter(([name]) => wanted(name)))
 
 const isEncoder = (name: string) => name.startsWith('proactBlock.')
 
 /** x [B,H,W,C] → s, minDistance, argmin [B,m]; distances [B,n,n,m]; features z [B,n,n,D]. */
 export const encoderNetwork = (config: ModelConfig): Network => ({
-  signature: { name: 'encoder', key: JSON.stringify(config), inputs: { x: images(config) }, params: only(weightShapes(config), isEncoder) },
+  signature: {
+    name: 'encoder',
+    key: JSON.stringify(config),
+    inputs: { x: images(config) },
+    params: only(weightShapes(config), isEncoder),
+  },
   fn(params, { x }) {
     const z = encode(config, params, x as tf.Tensor4D)
     const d = distances(config, params, z)

@@ -14,7 +14,12 @@ export class Session {
   }
 
   /** `threads` = cores used for one run; absent lets ONNX Runtime use all physical ones. */
-  static async create({ model, layout }: Pick<Artifact, 'model' | 'layout'>, weights: Uint8Array, device: DeviceChoice, threads?: number): Promise<Session> {
+  static async create(
+    { model, layout }: Pick<Artifact, 'model' | 'layout'>,
+    weights: Uint8Array,
+    device: DeviceChoice,
+    threads?: number,
+  ): Promise<Session> {
     const session = await ort.InferenceSession.create(model, {
       executionProviders: device.device === 'cpu' ? ['cpu'] : [device.device, 'cpu'],
       graphOptimizationLevel: 'all',
@@ -30,7 +35,10 @@ export class Session {
   async run(feed: Feed): Promise<Record<string, Tensor>> {
     const inputs: OrtTensors = {}
     for (const [name, value] of Object.entries(feed))
-      inputs[name] = value instanceof Int32Array ? new ort.Tensor('int32', value, [value.length]) : new ort.Tensor('float32', value.data, value.shape)
+      inputs[name] =
+        value instanceof Int32Array
+          ? new ort.Tensor('int32', value, [value.length])
+          : new ort.Tensor('float32', value.data, value.shape)
     return toTensors(await this.runRaw(inputs))
   }
 

@@ -3,7 +3,18 @@ import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 import { cached } from './cache.ts'
-import { type Artifact, checkFeed, type CompileOptions, type Feed, inputValue, keyOf, OUTPUT, permuted, type Signature, type Tensors } from './compile.ts'
+import {
+  type Artifact,
+  checkFeed,
+  type CompileOptions,
+  type Feed,
+  inputValue,
+  keyOf,
+  OUTPUT,
+  permuted,
+  type Signature,
+  type Tensors,
+} from './compile.ts'
 import { chooseDevice } from './device.ts'
 import { writeModel } from './onnx/write.ts'
 import { recordFunction } from './recorder/backend.ts'
@@ -32,7 +43,12 @@ const NEXT = 'next:'
 /** Convolution weights are kept in the order convolutions read them, so that no step transposes them. */
 const storedOrder = (shape: readonly number[]): readonly number[] | undefined => (shape.length === 4 ? OIHW : undefined)
 
-export async function compileStep(fn: StepFunction, signature: StepSignature, initial: Weights, options: CompileOptions = {}): Promise<CompiledStep> {
+export async function compileStep(
+  fn: StepFunction,
+  signature: StepSignature,
+  initial: Weights,
+  options: CompileOptions = {},
+): Promise<CompiledStep> {
   const artifact = await cached(keyOf('step', signature), () => recordStep(fn, signature))
   const session = await Session.create(artifact, new Uint8Array(0), await chooseDevice(options.device ?? 'auto'), options.threads)
   let state: OrtTensors = {}
@@ -54,7 +70,8 @@ export async function compileStep(fn: StepFunction, signature: StepSignature, in
       state = { ...state, ...next }
       return toTensors(outputs)
     },
-    read: () => new Map([...signature.params.keys()].map(name => [name, fromState(state[STATE + name], signature.params.get(name)!)])),
+    read: () =>
+      new Map([...signature.params.keys()].map(name => [name, fromState(state[STATE + name], signature.params.get(name)!)])),
     write,
     dispose: () => session.dispose(),
   }
@@ -62,7 +79,10 @@ export async function compileStep(fn: StepFunction, signature: StepSignature, in
 
 function toOrt(feed: Feed): OrtTensors {
   return Object.fromEntries(
-    Object.entries(feed).map(([name, x]) => [name, x instanceof Int32Array ? new ort.Tensor('int32', x, [x.length]) : new ort.Tensor('float32', x.data, x.shape)]),
+    Object.entries(feed).map(([name, x]) => [
+      name,
+      x instanceof Int32Array ? new ort.Tensor('int32', x, [x.length]) : new ort.Tensor('float32', x.data, x.shape),
+    ]),
   )
 }
 
@@ -83,15 +103,31 @@ function fromState(x: ort.Tensor, shape: readonly number[]): Tensor {
 /** Records one step. Only state that the function returns becomes an output. */
 export function recordStep(fn: StepFunction, signature: StepSignature): Artifact {
   const inputs = Object.entries(signature.inputs).map(([name, spec]) => inputValue(name, spec, 1))
-  const held: Value[] = [...signature.params].map(([name, shape]) => ({ name: STATE + name, shape, held: shape, dtype: 'float32', perm: storedOrder(shape) }))
+  const held: Value[] = [...signature.params].map(([name, shape]) => ({
+    name: STATE + name,
+    shape,
+    held: shape,
+    dtype: 'float32',
+    perm: storedOrder(shape),
+  }))
   const { graph, outputs } = recordFunction(symbol => {
     const state = Object.fromEntries(held.map(value => [value.name.slice(STATE.length), symbol(value)]))
     const made = fn(state, Object.fromEntries(inputs.map(value => [value.name, symbol(value)])))
-    const named = (prefix: string, tensors: Tensors) => Object.fromEntries(Object.entries(tensors).map(([name, t]) => [prefix + name, t]))
+    const named = (prefix: string, tensors: Tensors) =>
+      Object.fromEntries(Object.entries(tensors).map(([name, t]) => [prefix + name, t]))
     return { ...named(NEXT, made.state), ...named(OUTPUT, made.outputs) }
   })
-  const ports = [...outputs].map(([name, value]) => graph.output(name, value, name.startsWith(NEXT) ? storedOrder(value.shape) : undefined))
-  const program = { nodes: living(graph, ports.map(port => port.name)), constants: graph.constants, parameters: graph.parameters }
+  const ports = [...outputs].map(([name, value]) =>
+    graph.output(name, value, name.startsWith(NEXT) ? storedOrder(value.shape) : undefined),
+  )
+  const program = {
+    nodes: living(
+      graph,
+      ports.map(port => port.name),
+    ),
+    constants: graph.constants,
+    parameters: graph.parameters,
+  }
   const stored = held.map(v => ({ name: v.name, dtype: v.dtype, shape: v.perm ? v.perm.map(axis => v.shape[axis]) : v.shape }))
   const ordered = [...stored, ...inputs]
   const { model, layout } = writeModel(signature.name, program, ordered, ports)

@@ -17,7 +17,11 @@ function summedTo(dy: tf.Tensor, shape: readonly number[]): tf.Tensor {
 }
 
 /** A rule for one operand, from saved inputs and output. */
-const unary = (save: readonly string[], out: boolean, f: (dy: tf.Tensor, saved: tf.Tensor[], attrs: Attrs) => tf.Tensor): Rule => ({
+const unary = (
+  save: readonly string[],
+  out: boolean,
+  f: (dy: tf.Tensor, saved: tf.Tensor[], attrs: Attrs) => tf.Tensor,
+): Rule => ({
   save,
   out,
   gradient: (dy, saved, attrs) => ({ x: () => f(dy, saved, attrs) }),
@@ -30,10 +34,15 @@ const binary = (da: (dy: tf.Tensor, a: tf.Tensor, b: tf.Tensor) => tf.Tensor, db
 
 const zero = unary(['x'], false, (_, [x]) => tf.zerosLike(x))
 const gated = (dy: tf.Tensor, condition: tf.Tensor) => tf.mul(dy, tf.cast(condition, 'float32'))
-const axesOf = (attrs: Attrs, rank: number): number[] => tf.util.parseAxisParam((attrs.axis ?? null) as number[], new Array<number>(rank).fill(1))
+const axesOf = (attrs: Attrs, rank: number): number[] =>
+  tf.util.parseAxisParam((attrs.axis ?? null) as number[], new Array<number>(rank).fill(1))
 
 /** dy of a reduction with its axes put back as 1. */
-const kept = (dy: tf.Tensor, x: tf.Tensor, axes: readonly number[]) => tf.reshape(dy, x.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)))
+const kept = (dy: tf.Tensor, x: tf.Tensor, axes: readonly number[]) =>
+  tf.reshape(
+    dy,
+    x.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)),
+  )
 
 const extremum: Rule = unary(['x'], true, (dy, [x, y], attrs) => {
   const axes = axesOf(attrs, x.rank)
@@ -59,7 +68,15 @@ const concat: Rule = {
       saved.map((x, i) => {
         const from = at
         at += x.shape[axis]
-        return [`${i}`, () => sliced(dy, x.shape.map((_, a) => (a === axis ? from : 0)), x.shape)]
+        return [
+          `${i}`,
+          () =>
+            sliced(
+              dy,
+              x.shape.map((_, a) => (a === axis ? from : 0)),
+              x.shape,
+            ),
+        ]
       }),
     )
   },
@@ -74,7 +91,8 @@ function matMulGradient(dy: tf.Tensor, [a, b]: tf.Tensor[], { transposeA, transp
 }
 
 type ConvAttrs = { strides: [number, number]; pad: 'valid' | 'same' | number; dimRoundingMode?: 'floor' }
-const kernel = (name: string, inputs: Record<string, tf.Tensor>, attrs: object) => tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor
+const kernel = (name: string, inputs: Record<string, tf.Tensor>, attrs: object) =>
+  tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor
 
 const conv2D: Rule = {
   save: ['x', 'filter'],
@@ -91,19 +109,45 @@ const conv2DTransposed: Rule = {
     const { strides, pad, dimRoundingMode } = attrs as unknown as ConvAttrs
     return {
       dy: () => tf.conv2d(ddx as tf.Tensor4D, filter as tf.Tensor4D, strides, pad, 'NHWC', 1, dimRoundingMode),
-      filter: () => kernel('Conv2DBackpropFilter', { x: ddx, dy }, { strides, pad, dataFormat: 'NHWC', dimRoundingMode, filterShape: filter.shape }),
+      filter: () =>
+        kernel(
+          'Conv2DBackpropFilter',
+          { x: ddx, dy },
+          { strides, pad, dataFormat: 'NHWC', dimRoundingMode, filterShape: filter.shape },
+        ),
     }
   },
 }
 
 const rules: Readonly<Record<string, Rule>> = {
-  Add: binary(dy => dy, dy => dy),
-  Sub: binary(dy => dy, dy => tf.neg(dy)),
-  Multiply: binary((dy, _, b) => tf.mul(dy, b), (dy, a) => tf.mul(dy, a)),
-  RealDiv: binary((dy, _, b) => tf.div(dy, b), (dy, a, b) => tf.neg(tf.div(tf.mul(dy, a), tf.square(b)))),
-  Maximum: binary((dy, a, b) => gated(dy, tf.greaterEqual(a, b)), (dy, a, b) => gated(dy, tf.less(a, b))),
-  Minimum: binary((dy, a, b) => gated(dy, tf.lessEqual(a, b)), (dy, a, b) => gated(dy, tf.greater(a, b))),
-  SquaredDifference: binary((dy, a, b) => tf.mul(dy, tf.mul(2, tf.sub(a, b))), (dy, a, b) => tf.mul(dy, tf.mul(2, tf.sub(b, a)))),
+  Add: binary(
+    dy => dy,
+    dy => dy,
+  ),
+  Sub: binary(
+    dy => dy,
+    dy => tf.neg(dy),
+  ),
+  Multiply: binary(
+    (dy, _, b) => tf.mul(dy, b),
+    (dy, a) => tf.mul(dy, a),
+  ),
+  RealDiv: binary(
+    (dy, _, b) => tf.div(dy, b),
+    (dy, a, b) => tf.neg(tf.div(tf.mul(dy, a), tf.square(b))),
+  ),
+  Maximum: binary(
+    (dy, a, b) => gated(dy, tf.greaterEqual(a, b)),
+    (dy, a, b) => gated(dy, tf.less(a, b)),
+  ),
+  Minimum: binary(
+    (dy, a, b) => gated(dy, tf.lessEqual(a, b)),
+    (dy, a, b) => gated(dy, tf.greater(a, b)),
+  ),
+  SquaredDifference: binary(
+    (dy, a, b) => tf.mul(dy, tf.mul(2, tf.sub(a, b))),
+    (dy, a, b) => tf.mul(dy, tf.mul(2, tf.sub(b, a))),
+  ),
   Neg: unary([], false, dy => tf.neg(dy)),
   Exp: unary([], true, (dy, [y]) => tf.mul(dy, y)),
   Log: unary(['x'], false, (dy, [x]) => tf.div(dy, x)),
@@ -135,28 +179,51 @@ const rules: Readonly<Record<string, Rule>> = {
   BroadcastTo: unary(['x'], false, (dy, [x]) => summedTo(dy, x.shape)),
   Slice: unary(['x'], false, (dy, [x], { begin, size }) => {
     const [from, length] = tf.slice_util.parseSliceParams(x, begin as number[], size as number[])
-    return tf.pad(dy, x.shape.map((n, axis): [number, number] => [from[axis], n - from[axis] - length[axis]]))
+    return tf.pad(
+      dy,
+      x.shape.map((n, axis): [number, number] => [from[axis], n - from[axis] - length[axis]]),
+    )
   }),
-  PadV2: unary(['x'], false, (dy, [x], { paddings }) => sliced(dy, (paddings as [number, number][]).map(([before]) => before), x.shape)),
+  PadV2: unary(['x'], false, (dy, [x], { paddings }) =>
+    sliced(
+      dy,
+      (paddings as [number, number][]).map(([before]) => before),
+      x.shape,
+    ),
+  ),
   SplitV: { gradient: (dy, _, { axis }) => ({ x: () => tf.concat(dy as unknown as tf.Tensor[], axis as number) }) },
   Tile: unary(['x'], false, (dy, [x], { reps }) => {
     const blocks = x.shape.flatMap((n, axis) => [(reps as number[])[axis], n])
-    return tf.sum(tf.reshape(dy, blocks), x.shape.map((_, axis) => 2 * axis))
+    return tf.sum(
+      tf.reshape(dy, blocks),
+      x.shape.map((_, axis) => 2 * axis),
+    )
   }),
   Concat: concat,
   BatchMatMul: { save: ['a', 'b'], gradient: matMulGradient },
-  Softmax: { out: true, gradient: (dy, [y], { dim }) => ({ logits: () => {
-    const product = tf.mul(dy, y)
-    return tf.sub(product, tf.mul(tf.sum(product, dim as number, true), y))
-  } }) },
-  Select: { save: ['condition'], gradient: (dy, [condition]) => ({
-    condition: () => tf.zerosLike(condition),
-    t: () => gated(dy, condition),
-    e: () => gated(dy, tf.logicalNot(condition)),
-  }) },
+  Softmax: {
+    out: true,
+    gradient: (dy, [y], { dim }) => ({
+      logits: () => {
+        const product = tf.mul(dy, y)
+        return tf.sub(product, tf.mul(tf.sum(product, dim as number, true), y))
+      },
+    }),
+  },
+  Select: {
+    save: ['condition'],
+    gradient: (dy, [condition]) => ({
+      condition: () => tf.zerosLike(condition),
+      t: () => gated(dy, condition),
+      e: () => gated(dy, tf.logicalNot(condition)),
+    }),
+  },
   Conv2D: conv2D,
   Conv2DBackpropInput: conv2DTransposed,
-  ResizeNearestNeighbor: { save: ['images'], gradient: (dy, [images], attrs) => ({ images: () => kernel('ResizeNearestNeighborGrad', { images, dy }, attrs) }) },
+  ResizeNearestNeighbor: {
+    save: ['images'],
+    gradient: (dy, [images], attrs) => ({ images: () => kernel('ResizeNearestNeighborGrad', { images, dy }, attrs) }),
+  },
 }
 
 for (const [kernelName, { save, out, gradient }] of Object.entries(rules))

@@ -54,7 +54,9 @@ for (const { name, root, dataset, there, z, dist } of models) {
       expect(maxDifference(minDistance.data, d)).toBeLessThan(dist)
       expect([...argmin.data]).toEqual([...ref(folder, 'argmin').data])
       // |Δs| ≤ Δd/(d + ε): spec section 2
-      ref(folder, 's').data.forEach((want, i) => expect(Math.abs(s.data[i] - want)).toBeLessThan(dist / (Math.max(0, d[i] - dist) + 1e-4) + 1e-6))
+      ref(folder, 's').data.forEach((want, i) =>
+        expect(Math.abs(s.data[i] - want)).toBeLessThan(dist / (Math.max(0, d[i] - dist) + 1e-4) + 1e-6),
+      )
     })
 
     test('ε̂ is the authors’ to 2e-5, for a batch whose timesteps differ', async () => {
@@ -69,13 +71,17 @@ for (const { name, root, dataset, there, z, dist } of models) {
       const xT = refImages(folder, 'xT')
       const first = (x: Tensor) => rows(x, 0, xT.shape[0])
       const denoise = net.denoiser(first(ref(folder, 's')))
-      expect(relative((await walk(ddim(denoise, xT, schedule, ten))).at(-1)!.x, last(refImages(folder, 'ddim10_x')))).toBeLessThan(1e-3)
+      expect(
+        relative((await walk(ddim(denoise, xT, schedule, ten))).at(-1)!.x, last(refImages(folder, 'ddim10_x'))),
+      ).toBeLessThan(1e-3)
       const noise = refImages(folder, 'ddim10_eta1_noise')
       const stochastic = await walk(ddim(denoise, xT, schedule, ten, { eta: 1, noise: k => frame(noise, k) }))
       expect(relative(stochastic.at(-1)!.x, last(refImages(folder, 'ddim10_eta1_x')))).toBeLessThan(1e-3)
       const inverted = (await walk(invert(denoise, first(refImages(folder, 'x0')), schedule, ten))).at(-1)!.x
       expect(relative(inverted, last(refImages(folder, 'inv10_x')))).toBeLessThan(1e-3)
-      expect(relative((await walk(ddim(denoise, inverted, schedule, ten))).at(-1)!.x, last(refImages(folder, 'recon10_x')))).toBeLessThan(1e-3)
+      expect(
+        relative((await walk(ddim(denoise, inverted, schedule, ten))).at(-1)!.x, last(refImages(folder, 'recon10_x'))),
+      ).toBeLessThan(1e-3)
       const z = refImages(folder, 'ddpm10_noise')
       const ancestral = await walk(ddpm(denoise, frame(z, 0), schedule, { from: 10, noise: k => frame(z, k + 1) }))
       expect(relative(ancestral.at(-1)!.x, refImages(folder, 'ddpm10_x'))).toBeLessThan(1e-3)

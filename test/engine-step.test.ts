@@ -7,7 +7,12 @@ import type { Tensor } from '../model/tensor.ts'
 
 // A small network with one of everything that needs a gradient: padded, strided and 1×1 convolutions, a broadcast sum, upsampling.
 const network = (p: Record<string, tf.Tensor>, x: tf.Tensor) => {
-  const padded: [number, number][] = [[0, 0], [1, 1], [1, 1], [0, 0]]
+  const padded: [number, number][] = [
+    [0, 0],
+    [1, 1],
+    [1, 1],
+    [0, 0],
+  ]
   const conv = (h: tf.Tensor, w: tf.Tensor, stride: number, pad: number) =>
     tf.conv2d(h as tf.Tensor4D, w as tf.Tensor4D, stride, pad ? (padded as unknown as 'valid') : 'valid')
   const a = tf.tanh(tf.add(conv(x, p.w1, 1, 1), p.b1))
@@ -22,19 +27,36 @@ const x = gaussian([3, 6, 6, 2], 9)
 
 const lossAndGradients = (state: Record<string, tf.Tensor>, input: tf.Tensor) => {
   const names = Object.keys(shapes)
-  const { value, grads } = tf.valueAndGrads((...ws: tf.Tensor[]) => network(Object.fromEntries(names.map((name, i) => [name, ws[i]])), input) as tf.Scalar)(names.map(name => state[name]))
+  const { value, grads } = tf.valueAndGrads(
+    (...ws: tf.Tensor[]) => network(Object.fromEntries(names.map((name, i) => [name, ws[i]])), input) as tf.Scalar,
+  )(names.map(name => state[name]))
   return { value, grads: Object.fromEntries(names.map((name, i) => [name, grads[i]])) }
 }
 const descend: StepFunction = (state, { x, rate }) => {
   const { value, grads } = lossAndGradients(state, x)
-  return { state: Object.fromEntries(Object.keys(shapes).map(name => [name, tf.sub(state[name], tf.mul(rate, grads[name]))])), outputs: { loss: value } }
+  return {
+    state: Object.fromEntries(Object.keys(shapes).map(name => [name, tf.sub(state[name], tf.mul(rate, grads[name]))])),
+    outputs: { loss: value },
+  }
 }
-const signature: StepSignature = { name: 'descend', inputs: { x: { shape: [3, 6, 6, 2] }, rate: { shape: [] } }, params: new Map(Object.entries(shapes)) }
+const signature: StepSignature = {
+  name: 'descend',
+  inputs: { x: { shape: [3, 6, 6, 2] }, rate: { shape: [] } },
+  params: new Map(Object.entries(shapes)),
+}
 const rate = (value: number): Tensor => ({ shape: [], data: Float32Array.of(value) })
 
 /** The loss at given parameters, computed kernel by kernel. */
 const lossAt = (params: ReadonlyMap<string, Tensor>) =>
-  inBackend('cpu', () => tf.tidy(() => network(Object.fromEntries([...params].map(([n, t]) => [n, tf.tensor(t.data, [...t.shape])])), tf.tensor(x.data, [...x.shape])).dataSync()[0]))
+  inBackend('cpu', () =>
+    tf.tidy(
+      () =>
+        network(
+          Object.fromEntries([...params].map(([n, t]) => [n, tf.tensor(t.data, [...t.shape])])),
+          tf.tensor(x.data, [...x.shape]),
+        ).dataSync()[0],
+    ),
+  )
 
 beforeAll(() => {
   process.env.PATRONUS_CACHE = 'off'
@@ -49,7 +71,8 @@ test('a compiled step moves every parameter against finite differences of the ea
   for (const [name, before] of start) {
     const h = 1e-2
     for (const index of [0, Math.floor(before.data.length / 2), before.data.length - 1]) {
-      const nudged = (by: number) => new Map([...start, [name, { ...before, data: before.data.map((v, i) => (i === index ? v + by : v)) }]])
+      const nudged = (by: number) =>
+        new Map([...start, [name, { ...before, data: before.data.map((v, i) => (i === index ? v + by : v)) }]])
       const slope = (lossAt(nudged(h)) - lossAt(nudged(-h))) / (2 * h)
       expect(before.data[index] - moved.get(name)!.data[index]).toBeCloseTo(slope, 2) // central differences in float32
     }
@@ -68,5 +91,7 @@ test('state survives between steps, is read in tfjs layout, and can be put back'
 })
 
 test('state of a wrong shape is named', async () => {
-  await expect(compileStep(descend, signature, new Map([...start, ['b1', gaussian([5], 1)]]))).rejects.toThrow(/state "b1" should be \[4\], got \[5\]/)
+  await expect(compileStep(descend, signature, new Map([...start, ['b1', gaussian([5], 1)]]))).rejects.toThrow(
+    /state "b1" should be \[4\], got \[5\]/,
+  )
 })

@@ -3,7 +3,16 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import type { Attribute, Ints, Node, Parameter, Port } from '../recorder/graph.ts'
 import type { Program } from '../recorder/merge.ts'
 import type { DType } from '../recorder/value.ts'
-import { AttributeProtoSchema, type GraphProto, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, type TensorProto, TensorProtoSchema, ValueInfoProtoSchema } from './onnx_pb.ts'
+import {
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from './onnx_pb.ts'
 
 const FLOAT = 1
 const INT32 = 6
@@ -16,7 +25,10 @@ const IR_VERSION = 9n
 /** Name of the one external file all parameters are declared to lie in. */
 export const WEIGHTS_FILE = 'weights.bin'
 
-export type Layout = { readonly parameters: readonly (Parameter & { readonly offset: number; readonly bytes: number })[]; readonly bytes: number }
+export type Layout = {
+  readonly parameters: readonly (Parameter & { readonly offset: number; readonly bytes: number })[]
+  readonly bytes: number
+}
 
 /** Where each parameter lies in the weights file; ONNX wants tensors aligned, pages being the safe choice. */
 export function layoutOf(parameters: Iterable<Parameter>): Layout {
@@ -31,12 +43,20 @@ export function layoutOf(parameters: Iterable<Parameter>): Layout {
 }
 
 /** `batch` is the symbolic name of the first axis of inputs and outputs; absent = fixed shapes. */
-export function writeModel(name: string, program: Program, inputs: readonly Port[], outputs: readonly Port[], batch?: string): { model: Uint8Array; layout: Layout } {
+export function writeModel(
+  name: string,
+  program: Program,
+  inputs: readonly Port[],
+  outputs: readonly Port[],
+  batch?: string,
+): { model: Uint8Array; layout: Layout } {
   const used = new Set(program.nodes.flatMap(node => node.inputs.filter(input => typeof input === 'string')))
   const layout = layoutOf([...program.parameters.values()].filter(p => used.has(p.name)))
   const lists = new Map<string, TensorProto>()
   const node = program.nodes.map(n => nodeProto(n, ints => listName(lists, ints)))
-  const constants = [...program.constants].filter(([key]) => used.has(key)).map(([key, { dims, dtype, data }]) => tensorProto(key, dims, dtype, data))
+  const constants = [...program.constants]
+    .filter(([key]) => used.has(key))
+    .map(([key, { dims, dtype, data }]) => tensorProto(key, dims, dtype, data))
   const graph = create(GraphProtoSchema, {
     name,
     node,
@@ -50,7 +70,15 @@ export function writeModel(name: string, program: Program, inputs: readonly Port
 const modelBytes = (graph: GraphProto): Uint8Array =>
   toBinary(
     ModelProtoSchema,
-    create(ModelProtoSchema, { irVersion: IR_VERSION, opsetImport: [{ domain: '', version: OPSET }, { domain: 'com.microsoft', version: 1n }], producerName: 'patronus-nodes', graph }),
+    create(ModelProtoSchema, {
+      irVersion: IR_VERSION,
+      opsetImport: [
+        { domain: '', version: OPSET },
+        { domain: 'com.microsoft', version: 1n },
+      ],
+      producerName: 'patronus-nodes',
+      graph,
+    }),
   )
 
 function nodeProto({ op, domain, inputs, outputs, attributes }: Node, nameOf: (ints: Ints) => string) {
@@ -82,7 +110,12 @@ function listName(lists: Map<string, TensorProto>, { ints }: Ints): string {
 
 function tensorProto(name: string, dims: readonly number[], dtype: DType, data: ArrayLike<number>) {
   const bytes = dtype === 'float32' ? Float32Array.from(data) : dtype === 'int32' ? Int32Array.from(data) : Uint8Array.from(data)
-  return create(TensorProtoSchema, { name, dims: dims.map(BigInt), dataType: typeNumber(dtype), rawData: new Uint8Array(bytes.buffer) })
+  return create(TensorProtoSchema, {
+    name,
+    dims: dims.map(BigInt),
+    dataType: typeNumber(dtype),
+    rawData: new Uint8Array(bytes.buffer),
+  })
 }
 
 const externalProto = ({ name, shape, perm, offset, bytes }: Parameter & { offset: number; bytes: number }) =>
@@ -106,7 +139,14 @@ const valueInfo = ({ name, shape, dtype }: Port, batch?: string) =>
         case: 'tensorType',
         value: {
           elemType: typeNumber(dtype),
-          shape: { dim: shape.map((n, axis) => ({ value: batch !== undefined && axis === 0 ? { case: 'dimParam' as const, value: batch } : { case: 'dimValue' as const, value: BigInt(n) } })) },
+          shape: {
+            dim: shape.map((n, axis) => ({
+              value:
+                batch !== undefined && axis === 0
+                  ? { case: 'dimParam' as const, value: batch }
+                  : { case: 'dimValue' as const, value: BigInt(n) },
+            })),
+          },
         },
       },
     },

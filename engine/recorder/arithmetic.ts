@@ -26,7 +26,16 @@ function stretched(g: Graph, x: Value, other: Value): Value {
   if (sameNumbers(x.shape, other.shape) || other.shape.length === 0) return x
   const { values, shape, perm, held } = g.aligned([x, other])
   const same = sameNumbers(held, x.held.length === shape.length ? x.held : [])
-  return same ? { ...values[0], shape, perm, held } : elementwise(g, 'Add', [x, g.constant([0], other.shape.map(() => 1), x.dtype)])
+  return same
+    ? { ...values[0], shape, perm, held }
+    : elementwise(g, 'Add', [
+        x,
+        g.constant(
+          [0],
+          other.shape.map(() => 1),
+          x.dtype,
+        ),
+      ])
 }
 
 const multiply: Kernel = (g, { a, b }) => {
@@ -48,7 +57,8 @@ const add: Kernel = (g, { a, b }) => {
 function withBias(g: Graph, conv: Value, bias: Value): Value | undefined {
   const origin = g.origin(conv)
   const channels = conv.shape.at(-1)
-  if (origin?.op !== 'Conv' || origin.inputs.length !== 2 || bias.shape.length !== 1 || !sameNumbers(bias.held, [channels ?? 0])) return undefined
+  if (origin?.op !== 'Conv' || origin.inputs.length !== 2 || bias.shape.length !== 1 || !sameNumbers(bias.held, [channels ?? 0]))
+    return undefined
   return g.node('Conv', [...origin.inputs, g.logical(bias)], { shape: conv.shape, perm: conv.perm }, origin.attributes)
 }
 
@@ -71,7 +81,14 @@ const cast: Kernel = (g, { x }, { dtype }) =>
 
 const like =
   (number: number): Kernel =>
-  (g, { x }) => ({ ...g.constant([number], x.shape.map(() => 1), x.dtype), shape: x.shape })
+  (g, { x }) => ({
+    ...g.constant(
+      [number],
+      x.shape.map(() => 1),
+      x.dtype,
+    ),
+    shape: x.shape,
+  })
 
 const scalar = (g: Graph, number: number) => g.constant([number], [], 'float32')
 
@@ -122,7 +139,9 @@ export const arithmetic: Readonly<Record<string, Kernel>> = {
     if (divisor === undefined) return elementwise(g, 'Div', [a, b])
     // A power of two has an exact reciprocal, and multiplying is cheaper.
     const exact = Math.log2(Math.abs(divisor)) % 1 === 0
-    return exact ? multiply(g, { a, b: { ...g.constant([1 / divisor], b.held, 'float32'), shape: b.shape } }, {}) : elementwise(g, 'Div', [a, b])
+    return exact
+      ? multiply(g, { a, b: { ...g.constant([1 / divisor], b.held, 'float32'), shape: b.shape } }, {})
+      : elementwise(g, 'Div', [a, b])
   },
   Maximum: binary('Max'),
   Minimum: binary('Min'),
@@ -149,4 +168,3 @@ function leading(g: Graph, condition: Value, rank: number): Value {
   const shape = [condition.shape[0], ...Array.from({ length: rank - 1 }, () => 1)]
   return g.node('Reshape', [g.plain(condition), { ints: shape }], { shape, dtype: 'bool' })
 }
-

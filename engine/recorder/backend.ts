@@ -13,7 +13,7 @@ import { shapes } from './shapes.ts'
 import type { DType, Value } from './value.ts'
 
 /** Change this when a kernel changes what it records: it is part of the key of the disk cache. */
-export const RECORDER_VERSION = 1
+export const RECORDER_VERSION = 2
 
 const BACKEND = 'patronus-recorder'
 const kernels: Readonly<Record<string, Kernel>> = { ...arithmetic, ...reduction, ...matrix, ...shapes, ...convolution }
@@ -84,15 +84,27 @@ function theRecorder(): Recorder {
   if (recorder) return recorder
   const made = (recorder = new Recorder())
   tf.registerBackend(BACKEND, () => made, 0)
-  for (const [kernelName, kernel] of Object.entries(kernels)) tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: call => record(made, kernelName, kernel, call) })
+  for (const [kernelName, kernel] of Object.entries(kernels))
+    tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: call => record(made, kernelName, kernel, call) })
   return made
 }
 
-function record(backend: Recorder, name: string, kernel: Kernel, { inputs, attrs }: { inputs: tf.NamedTensorInfoMap; attrs?: tf.NamedAttrMap }) {
-  const values = Object.fromEntries(Object.entries(inputs).flatMap(([key, info]) => (info ? [[key, backend.lookup(info.dataId)]] : [])))
+function record(
+  backend: Recorder,
+  name: string,
+  kernel: Kernel,
+  { inputs, attrs }: { inputs: tf.NamedTensorInfoMap; attrs?: tf.NamedAttrMap },
+) {
+  const values = Object.fromEntries(
+    Object.entries(inputs).flatMap(([key, info]) => (info ? [[key, backend.lookup(info.dataId)]] : [])),
+  )
   try {
     const made = kernel(backend.graph, values, (attrs ?? {}) as Record<string, unknown>)
-    const infos = (Array.isArray(made) ? made : [made]).map(value => ({ dataId: backend.hold(value), shape: [...value.shape], dtype: value.dtype }))
+    const infos = (Array.isArray(made) ? made : [made]).map(value => ({
+      dataId: backend.hold(value),
+      shape: [...value.shape],
+      dtype: value.dtype,
+    }))
     return Array.isArray(made) ? infos : infos[0]
   } catch (cause) {
     const shown = Object.entries(values).map(([key, v]) => `${key} [${v.shape}]`)
@@ -114,14 +126,17 @@ export function recordFunction<Names extends Record<string, tf.Tensor>>(
   tf.setBackend(BACKEND)
   try {
     tf.tidy(() => {
-      for (const [name, t] of Object.entries(fn(value => backend.symbol(value), graph))) outputs.set(name, backend.lookup(t.dataId))
+      for (const [name, t] of Object.entries(fn(value => backend.symbol(value), graph)))
+        outputs.set(name, backend.lookup(t.dataId))
     })
     return { graph, outputs }
   } catch (cause) {
     const missing = /Kernel '(\w+)' not registered/.exec(String((cause as Error).message))
-    if (missing) throw new Error(`recorder: tfjs kernel "${missing[1]}" cannot be recorded yet; add it to engine/recorder/`, { cause })
+    if (missing)
+      throw new Error(`recorder: tfjs kernel "${missing[1]}" cannot be recorded yet; add it to engine/recorder/`, { cause })
     throw cause
   } finally {
     if (before) tf.setBackend(before)
+    else tf.engine().backendName = null as unknown as string // as it was: tfjs then picks a real backend when one is needed
   }
 }

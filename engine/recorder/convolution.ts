@@ -15,10 +15,23 @@ type Shape4 = [number, number, number, number]
 function geometry(shape: readonly number[], filter: readonly number[], attrs: Readonly<Record<string, unknown>>): Geometry {
   if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC') throw new Error('only NHWC convolutions are recorded')
   const dilations = (attrs.dilations ?? 1) as number
-  return backend_util.computeConv2DInfo(shape as Shape4, filter as Shape4, attrs.strides as number, dilations, attrs.pad as Pad, attrs.dimRoundingMode as 'floor' | undefined)
+  return backend_util.computeConv2DInfo(
+    shape as Shape4,
+    filter as Shape4,
+    attrs.strides as number,
+    dilations,
+    attrs.pad as Pad,
+    attrs.dimRoundingMode as 'floor' | undefined,
+  )
 }
 
-const attributesOf = ({ padInfo: p, strideHeight, strideWidth, dilationHeight, dilationWidth }: Geometry): Record<string, Attribute> => ({
+const attributesOf = ({
+  padInfo: p,
+  strideHeight,
+  strideWidth,
+  dilationHeight,
+  dilationWidth,
+}: Geometry): Record<string, Attribute> => ({
   pads: [p.top, p.left, p.bottom, p.right],
   strides: [strideHeight, strideWidth],
   dilations: [dilationHeight, dilationWidth],
@@ -26,7 +39,12 @@ const attributesOf = ({ padInfo: p, strideHeight, strideWidth, dilationHeight, d
 
 const conv2D: Kernel = (g, { x, filter }, attrs) => {
   const geo = geometry(x.shape, filter.shape, attrs)
-  return g.node('Conv', [g.inOrder(g.full(x), NCHW), g.inOrder(g.full(filter), OIHW)], { shape: geo.outShape, perm: NCHW }, attributesOf(geo))
+  return g.node(
+    'Conv',
+    [g.inOrder(g.full(x), NCHW), g.inOrder(g.full(filter), OIHW)],
+    { shape: geo.outShape, perm: NCHW },
+    attributesOf(geo),
+  )
 }
 
 /** ∂L/∂x. At stride 1 it is a convolution of dy with the filter turned round; else a transposed convolution. */
@@ -48,7 +66,12 @@ const inputGradient: Kernel = (g, { dy, filter }, attrs) => {
     rest(geo.inWidth, geo.outWidth, geo.strideWidth, kw, p.left + p.right),
   ]
   const { dilations: _, ...attributes } = attributesOf(geo)
-  return g.node('ConvTranspose', [from, g.inOrder(g.full(filter), OIHW)], { shape, perm: NCHW }, { ...attributes, output_padding })
+  return g.node(
+    'ConvTranspose',
+    [from, g.inOrder(g.full(filter), OIHW)],
+    { shape, perm: NCHW },
+    { ...attributes, output_padding },
+  )
 }
 
 /** The order in which the filter gradient keeps its operands: channels first, so that shifts cut long runs. */
@@ -78,8 +101,24 @@ function flatTaps(g: Graph, x: Value, dy: Value, geo: Geometry): Value[] {
   const height = geo.inHeight + p.top + p.bottom
   const width = geo.inWidth + p.left + p.right
   // dy grown to the pitch of the padded image; the zeros make every out-of-row product vanish.
-  const image = g.inOrder(padded(g, x, [[0, 0], [p.top, p.bottom], [p.left, p.right], [0, 0]]), CBHW)
-  const signal = g.inOrder(padded(g, dy, [[0, 0], [0, height - geo.outHeight], [0, width - geo.outWidth], [0, 0]]), CBHW)
+  const image = g.inOrder(
+    padded(g, x, [
+      [0, 0],
+      [p.top, p.bottom],
+      [p.left, p.right],
+      [0, 0],
+    ]),
+    CBHW,
+  )
+  const signal = g.inOrder(
+    padded(g, dy, [
+      [0, 0],
+      [0, height - geo.outHeight],
+      [0, width - geo.outWidth],
+      [0, 0],
+    ]),
+    CBHW,
+  )
   const length = B * height * width
   const flat = (v: Value, channels: number) => g.node('Reshape', [v, { ints: [channels, length] }], { shape: [channels, length] })
   const rows = flat(image, I)
@@ -93,9 +132,27 @@ function flatTaps(g: Graph, x: Value, dy: Value, geo: Geometry): Value[] {
 }
 
 function stridedTaps(g: Graph, x: Value, dy: Value, geo: Geometry): Value[] {
-  const { padInfo: p, filterHeight: kh, filterWidth: kw, batchSize: B, inChannels: I, outChannels: O, outHeight: H, outWidth: W } = geo
-  const image = g.inOrder(padded(g, x, [[0, 0], [p.top, p.bottom], [p.left, p.right], [0, 0]]), CBHW)
-  const flat = (v: Value, channels: number) => g.node('Reshape', [v, { ints: [channels, B * H * W] }], { shape: [channels, B * H * W] })
+  const {
+    padInfo: p,
+    filterHeight: kh,
+    filterWidth: kw,
+    batchSize: B,
+    inChannels: I,
+    outChannels: O,
+    outHeight: H,
+    outWidth: W,
+  } = geo
+  const image = g.inOrder(
+    padded(g, x, [
+      [0, 0],
+      [p.top, p.bottom],
+      [p.left, p.right],
+      [0, 0],
+    ]),
+    CBHW,
+  )
+  const flat = (v: Value, channels: number) =>
+    g.node('Reshape', [v, { ints: [channels, B * H * W] }], { shape: [channels, B * H * W] })
   const grads = flat(g.inOrder(g.full(dy), CBHW), O)
   return Array.from({ length: kh * kw }, (_, tap) => {
     const window = cut(g, image, [0, Math.floor(tap / kw), tap % kw, 0], [B, H, W, I], [1, geo.strideHeight, geo.strideWidth, 1])
@@ -107,17 +164,28 @@ function stridedTaps(g: Graph, x: Value, dy: Value, geo: Geometry): Value[] {
 const resizeNearest: Kernel = (g, { images }, { size, alignCorners, halfPixelCenters }) => {
   const [height, width] = size as [number, number]
   const [B, H, W, C] = images.shape
-  if (alignCorners || halfPixelCenters || height % H || width % W) throw new Error(`only whole-factor nearest resizing is recorded, got ${H}x${W} to ${height}x${width}`)
+  if (alignCorners || halfPixelCenters || height % H || width % W)
+    throw new Error(`only whole-factor nearest resizing is recorded, got ${H}x${W} to ${height}x${width}`)
   const source = g.inOrder(g.full(images), NCHW)
   const scales = g.constant([1, 1, height / H, width / W], [4], 'float32')
-  return g.node('Resize', [source, '', scales], { shape: [B, height, width, C], perm: NCHW }, { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' })
+  return g.node(
+    'Resize',
+    [source, '', scales],
+    { shape: [B, height, width, C], perm: NCHW },
+    { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
+  )
 }
 
 /** Its gradient: the sum over each block, which is an average pool times the block's size. */
 const resizeNearestGradient: Kernel = (g, { images, dy }) => {
   const [B, H, W, C] = images.shape
   const factors = [dy.shape[1] / H, dy.shape[2] / W]
-  const pooled = g.node('AveragePool', [g.inOrder(g.full(dy), NCHW)], { shape: [B, H, W, C], perm: NCHW }, { kernel_shape: factors, strides: factors })
+  const pooled = g.node(
+    'AveragePool',
+    [g.inOrder(g.full(dy), NCHW)],
+    { shape: [B, H, W, C], perm: NCHW },
+    { kernel_shape: factors, strides: factors },
+  )
   return g.node('Mul', [pooled, g.constant([factors[0] * factors[1]], [], 'float32')], { shape: [B, H, W, C], perm: NCHW })
 }
 

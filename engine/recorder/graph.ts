@@ -16,7 +16,12 @@ export type Node = {
 export type Constant = { readonly dims: readonly number[]; readonly dtype: DType; readonly data: ArrayLike<number> }
 export type Port = { readonly name: string; readonly shape: readonly number[]; readonly dtype: DType }
 /** A parameter, in the axis order in which the graph wants it. */
-export type Parameter = { readonly name: string; readonly key: string; readonly shape: readonly number[]; readonly perm?: readonly number[] }
+export type Parameter = {
+  readonly name: string
+  readonly key: string
+  readonly shape: readonly number[]
+  readonly perm?: readonly number[]
+}
 
 export class Graph {
   readonly nodes: Node[] = []
@@ -142,7 +147,9 @@ export class Graph {
     const widest = values.filter(v => v.shape.length === shape.length).sort((a, b) => size(b) - size(a))[0]
     const perm = widest?.perm
     if (!perm) return { values: values.map(v => this.logical(v)), shape, held }
-    const lifted = values.map(v => this.inOrder(size(v) === 1 && v.shape.length === 0 ? v : this.#lift(v, shape.length), v.shape.length === 0 ? [] : perm))
+    const lifted = values.map(v =>
+      this.inOrder(size(v) === 1 && v.shape.length === 0 ? v : this.#lift(v, shape.length), v.shape.length === 0 ? [] : perm),
+    )
     return { values: lifted, shape, held, perm }
   }
 

@@ -33,10 +33,19 @@ function gemm(g: Graph, a: Value, b: Value, transA: boolean, transB: boolean, sh
 function flat(g: Graph, x: Value, transpose: boolean): { matrix: Value; transposed: boolean } {
   const source = g.full(x)
   const rank = x.shape.length
-  const swapped = source.perm && source.perm.at(-1) === rank - 2 && source.perm.at(-2) === rank - 1 && source.perm.slice(0, -2).every((axis, i) => axis === i)
+  const swapped =
+    source.perm &&
+    source.perm.at(-1) === rank - 2 &&
+    source.perm.at(-2) === rank - 1 &&
+    source.perm.slice(0, -2).every((axis, i) => axis === i)
   const stored = swapped ? source : g.plain(source)
   const dims = swapped ? [x.shape[rank - 1], x.shape[rank - 2]] : x.shape.slice(-2)
-  const matrix = rank === 2 && !swapped ? stored : rank === 2 ? { ...stored, perm: undefined, shape: dims, held: dims } : g.node('Reshape', [stored, { ints: dims }], { shape: dims })
+  const matrix =
+    rank === 2 && !swapped
+      ? stored
+      : rank === 2
+        ? { ...stored, perm: undefined, shape: dims, held: dims }
+        : g.node('Reshape', [stored, { ints: dims }], { shape: dims })
   return { matrix, transposed: transpose !== Boolean(swapped) }
 }
 

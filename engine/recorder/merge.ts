@@ -21,11 +21,15 @@ export function living(graph: Graph, outputs: readonly string[]): Node[] {
 
 /** Merges recordings made at two batch sizes; throws where a function does something else than scale with the batch. */
 export function mergeBatches(a: readonly Node[], b: readonly Node[]): Node[] {
-  if (a.length !== b.length) throw new Error(`compile: the function records ${a.length} operators for one batch size and ${b.length} for another`)
+  if (a.length !== b.length)
+    throw new Error(`compile: the function records ${a.length} operators for one batch size and ${b.length} for another`)
   return a.map((node, i) => {
     const other = b[i]
-    if (node.op !== other.op || !sameNames(node, other)) throw new Error(`compile: operator ${i} is ${node.op} for one batch size and ${other.op} for another`)
-    const inputs = node.inputs.map((input, k) => (typeof input === 'string' ? input : mergeInts(node, other, input, other.inputs[k] as Ints)))
+    if (node.op !== other.op || !sameNames(node, other))
+      throw new Error(`compile: operator ${i} is ${node.op} for one batch size and ${other.op} for another`)
+    const inputs = node.inputs.map((input, k) =>
+      typeof input === 'string' ? input : mergeInts(node, other, input, other.inputs[k] as Ints),
+    )
     return { ...node, inputs }
   })
 }
@@ -38,11 +42,14 @@ const sameNames = (a: Node, b: Node) =>
 function mergeInts(node: Node, other: Node, a: Ints, b: Ints): Ints {
   if (sameNumbers(a.ints, b.ints)) return a
   if (node.op !== 'Reshape' || a.ints.length !== b.ints.length)
-    throw new Error(`compile: ${node.op} needs [${a.ints}] for one batch size and [${b.ints}] for another; only reshapes may depend on the batch`)
+    throw new Error(
+      `compile: ${node.op} needs [${a.ints}] for one batch size and [${b.ints}] for another; only reshapes may depend on the batch`,
+    )
   const unknown = a.ints.flatMap((n, axis) => (n === b.ints[axis] ? [] : [axis]))
   // 0 copies the operand's own length at that axis; one remaining axis may be -1, "whatever is left".
   const copies = unknown.filter(axis => node.from?.[axis] === a.ints[axis] && other.from?.[axis] === b.ints[axis])
   const rest = unknown.filter(axis => !copies.includes(axis))
-  if (rest.length > 1) throw new Error(`compile: a reshape to [${a.ints}] depends on the batch along axes ${unknown}; at most one may`)
+  if (rest.length > 1)
+    throw new Error(`compile: a reshape to [${a.ints}] depends on the batch along axes ${unknown}; at most one may`)
   return { ints: a.ints.map((n, axis) => (copies.includes(axis) ? 0 : rest.includes(axis) ? -1 : n)) }
 }

@@ -6,7 +6,8 @@ import { inverse, isIdentity, type Value } from './value.ts'
 
 const axesOf = (attrs: Readonly<Record<string, unknown>>, rank: number): number[] => {
   const given = attrs.axis ?? attrs.axes
-  const list = given == null ? Array.from({ length: rank }, (_, i) => i) : Array.isArray(given) ? (given as number[]) : [given as number]
+  const list =
+    given == null ? Array.from({ length: rank }, (_, i) => i) : Array.isArray(given) ? (given as number[]) : [given as number]
   return list.map(axis => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b)
 }
 
@@ -44,7 +45,8 @@ const mean: Kernel = (g, { x }, attrs) => {
   const axes = axesOf(attrs, x.shape.length)
   const origin = g.origin(x)
   const count = axes.reduce((product, axis) => product * x.held[axis], 1)
-  if (origin?.op !== 'Mul' || origin.inputs[0] !== origin.inputs[1]) return reduce(g, 'ReduceMean', x, axes, Boolean(attrs.keepDims))
+  if (origin?.op !== 'Mul' || origin.inputs[0] !== origin.inputs[1])
+    return reduce(g, 'ReduceMean', x, axes, Boolean(attrs.keepDims))
   const total = reduce(g, 'ReduceSumSquare', { ...x, name: origin.inputs[0] as string }, axes, Boolean(attrs.keepDims))
   return elementwise(g, 'Mul', [total, g.constant([1 / count], [], 'float32')])
 }

@@ -1,17 +1,19 @@
 /** Kernels that move numbers without changing them. */
+import { util } from '@tensorflow/tfjs-core'
 import type { Graph } from './graph.ts'
 import type { Kernel } from './kernel.ts'
 import { broadcast, inverse, sameNumbers, storedShape, type Value } from './value.ts'
 
 const reshape: Kernel = (g, { x }, { shape }) => {
-  const target = shape as number[]
+  const target = util.inferFromImplicitShape(shape as number[], util.sizeFromShape([...x.shape]))
   if (sameNumbers(target, x.shape)) return x
   const onlyOnes = sameNumbers(
     target.filter(n => n !== 1),
     x.shape.filter(n => n !== 1),
   )
   if (onlyOnes && !x.perm) return relabelled(g, x, target)
-  if (x.held.every(n => n === 1)) return g.node('Reshape', [x, { ints: target.map(() => 1) }], { shape: target, held: target.map(() => 1), dtype: x.dtype })
+  if (x.held.every(n => n === 1))
+    return g.node('Reshape', [x, { ints: target.map(() => 1) }], { shape: target, held: target.map(() => 1), dtype: x.dtype })
   return g.node('Reshape', [g.plain(x), { ints: target }], { shape: target, dtype: x.dtype })
 }
 
@@ -44,7 +46,12 @@ export function cut(g: Graph, x: Value, begin: readonly number[], size: readonly
   const stored = (axis: number) => (x.perm ? inverse(x.perm)[axis] : axis)
   const ints = (f: (axis: number) => number) => ({ ints: axes.map(f) })
   const end = (axis: number) => begin[axis] + (shape[axis] - 1) * (steps[axis] ?? 1) + 1
-  return g.node('Slice', [x, ints(a => begin[a]), ints(end), ints(stored), ints(a => steps[a] ?? 1)], { shape, held, perm: x.perm, dtype: x.dtype })
+  return g.node('Slice', [x, ints(a => begin[a]), ints(end), ints(stored), ints(a => steps[a] ?? 1)], {
+    shape,
+    held,
+    perm: x.perm,
+    dtype: x.dtype,
+  })
 }
 
 const splitV: Kernel = (g, { x }, { numOrSizeSplits, axis }) => {
@@ -115,7 +122,9 @@ const oneHot: Kernel = (g, { indices }, { depth, onValue, offValue, dtype }) => 
   const count = g.constant([Number(depth)], [], 'int32')
   const shape = [...indices.shape, Number(depth)]
   const made = g.node('OneHot', [g.plain(indices), count, values], { shape }, { axis: -1 })
-  return dtype === 'int32' || dtype === 'bool' ? g.node('Cast', [made], { shape, dtype }, { to: dtype === 'int32' ? 6 : 9 }) : made
+  return dtype === 'int32' || dtype === 'bool'
+    ? g.node('Cast', [made], { shape, dtype }, { to: dtype === 'int32' ? 6 : 9 })
+    : made
 }
 
 const fill: Kernel = (g, _, { shape, value, dtype }) => {
@@ -133,7 +142,11 @@ const fill: Kernel = (g, _, { shape, value, dtype }) => {
 const range: Kernel = (g, _, { start, stop, step, dtype }) => {
   const [from, by] = [Number(start), Number(step ?? 1)]
   const count = Math.max(0, Math.ceil((Number(stop) - from) / by))
-  return g.constant(Array.from({ length: count }, (_, i) => from + i * by), [count], dtype === 'int32' ? 'int32' : 'float32')
+  return g.constant(
+    Array.from({ length: count }, (_, i) => from + i * by),
+    [count],
+    dtype === 'int32' ? 'int32' : 'float32',
+  )
 }
 
 const tile: Kernel = (g, { x }, { reps }) => {
@@ -145,7 +158,9 @@ const tile: Kernel = (g, { x }, { reps }) => {
 }
 
 const reverse: Kernel = (g, { x }, { dims }) => {
-  const axes = (Array.isArray(dims) ? (dims as number[]) : [dims as number]).map(axis => (axis < 0 ? axis + x.shape.length : axis))
+  const axes = (Array.isArray(dims) ? (dims as number[]) : [dims as number]).map(axis =>
+    axis < 0 ? axis + x.shape.length : axis,
+  )
   return flipped(g, g.full(x), axes)
 }
 
