@@ -135,5 +135,4 @@ const text = (x: number, y: number, value: string, attributes = ''): string =>
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
 
 export const escapeXml = (value: string): string =>
-  // eslint-disable-next-line no-control-regex -- exactly the characters XML 1.0 forbids
   value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '').replace(/[&<>"']/g, letter => entities[letter])
