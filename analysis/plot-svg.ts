@@ -24,9 +24,9 @@ const rowHeight = 20
 export function plotSvg(plot: LinePlot): string {
   const names = [...new Set(plot.series.map(({ name }) => name.replace(/ \(.*\)$/, '')))]
   const colorOf = (name: string) => colors[names.indexOf(name.replace(/ \(.*\)$/, '')) % colors.length]
-  const columns = 3
+  const columns = 2
   const legendRows = Math.ceil(plot.series.length / columns)
-  const height = size.height + legendRows * rowHeight
+  const height = size.height + 10 + legendRows * rowHeight
   const to = scales(plot)
   const parts = [
     `<rect width="${size.width}" height="${height}" fill="#fff"/>`,
@@ -34,11 +34,11 @@ export function plotSvg(plot: LinePlot): string {
     ...axes(plot, to),
     ...plot.series.flatMap(series => (series.band ? [band(plot.x.values, series.y, series.band, colorOf(series.name), to)] : [])),
     ...plot.series.map(({ name, y, dashed }) => line(plot.x.values, y, colorOf(name), dashed, to)),
-    ...(plot.marks ?? []).map(mark => markLine(mark, to)),
+    ...(plot.marks ?? []).map((mark, i) => markLine(mark, i, to)),
     ...plot.series.map(({ name, dashed }, i) => {
-      const x = size.left + (i % columns) * 212
-      const y = size.height + Math.floor(i / columns) * rowHeight
-      return `${stroke(`M${x},${y - 4}h22`, colorOf(name), dashed)}${text(x + 28, y, shorten(name, 26))}`
+      const x = size.left + (i % columns) * 320
+      const y = size.height + 10 + Math.floor(i / columns) * rowHeight
+      return `${stroke(`M${x},${y - 4}h22`, colorOf(name), dashed)}${text(x + 28, y, shorten(name, 44))}`
     }),
   ]
   return [
@@ -119,11 +119,12 @@ function band(x: readonly number[], y: readonly number[], width: readonly number
   return around.length > 2 ? `<path d="M${around.join('L')}Z" fill="${color}" opacity="0.14"/>` : ''
 }
 
-function markLine({ x, label }: { readonly x: number; readonly label: string }, to: Scales): string {
+/** Labels of neighbouring marks stand on different lines. */
+function markLine({ x, label }: { readonly x: number; readonly label: string }, index: number, to: Scales): string {
   const at = to.x(x)
   const isRight = at > size.width - 140
   const side = `text-anchor="${isRight ? 'end' : 'start'}" fill="#555"`
-  return `<path d="M${px(at)},${size.top}V${size.height - size.bottom}" stroke="#555" stroke-dasharray="2 3"/>${text(at + (isRight ? -4 : 4), size.top + 12, label, side)}`
+  return `<path d="M${px(at)},${size.top}V${size.height - size.bottom}" stroke="#555" stroke-dasharray="2 3"/>${text(at + (isRight ? -4 : 4), size.top + 12 + (index % 4) * 15, label, side)}`
 }
 
 const shorten = (value: string, length: number): string => (value.length > length ? `${value.slice(0, length - 1)}…` : value)

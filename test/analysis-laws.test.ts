@@ -201,7 +201,7 @@ describe('plots', () => {
     expect(svg).toContain('&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;')
     expect(svg).not.toContain('NaN')
     const { width, height } = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
-    expect([width, height]).toEqual([720, 440])
+    expect([width, height]).toEqual([720, 450])
   })
 
   test('survive curves of any numbers', () => {
