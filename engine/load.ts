@@ -20,7 +20,7 @@ export type LoadOptions = CompileOptions & {
 const MOST_AT_ONCE = 64
 
 export const loadPatronus = async (path: string, options?: LoadOptions): Promise<Patronus> =>
-  createPatronus(await readCheckpoint(path), options)
+  createPatronus(await openCheckpoint(path), options)
 
 export async function createPatronus({ id, info, weights }: Checkpoint, options: LoadOptions = {}): Promise<Patronus> {
   const build = await builder(options)
