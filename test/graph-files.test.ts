@@ -127,7 +127,7 @@ describe('parseWorkflow', () => {
     ['a chaiNNer chain', { version: '0.24', content: { nodes: [], edges: [] }, timestamp: '' }, 'looks like a chaiNNer chain'],
     ['a package.json', { name: 'x', version: '1.0.0' }, 'it has "name", "version"'],
     ['a list', [1], 'expected a JSON object, got an array'],
-    ['markup as a type', saved({ 1: { type: '<img src=x onerror=alert(1)>' } }), 'types are letters, digits'],
+    ['markup as a type', saved({ 1: { type: '<img src=x onerror=alert(1)>' } }), 'types hold no < > &'],
     ['two nodes of one id', saved({ 1: { id: 2 } }), 'two nodes have the same id'],
     ['a node without id', saved({ 1: { id: null } }), 'node number 1 has no usable id'],
     ['a link of words', saved({}, { links: [['a', 1, 0, 2, 0, 'IMAGE']] }), 'link number 1 is not'],
@@ -151,6 +151,17 @@ describe('parseWorkflow', () => {
     const workflow = parseWorkflow(saved({}, { links: [[1, 9, 0, 2, 0, 'IMAGE'], [2, 2, 0, 3, 0, 'IMAGE']] })) // prettier-ignore
     expect(workflow.links.map(([id]) => id)).toEqual([2])
     expect(workflow.nodes[1].inputs[0].link).toBeNull()
+  })
+
+  test.each(['Seed (rgthree)', 'Width/Height', 'LayerUtility: Color', '色 🔍', 'A+B | C'])(
+    'takes the node type %s of another pack',
+    type => {
+      expect(parseWorkflow(saved({ 1: { type } })).nodes[0].type).toBe(type)
+    },
+  )
+
+  test.each(['a"b', "a'b", 'a&lt;', 'a\nb', 'a\u202eb', '', 'x'.repeat(300)])('refuses the node type %j', type => {
+    expect(() => parseWorkflow(saved({ 1: { type } }))).toThrow('types hold no')
   })
 
   test('reading what it wrote changes nothing', () => {

@@ -1,6 +1,6 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { gaussian } from '../model/noise.ts'
-import { linearSchedule } from '../model/schedule.ts'
+import { linearSchedule, timesteps } from '../model/schedule.ts'
 import { map, rows, tensor, zeros, type Tensor } from '../model/tensor.ts'
 import { catalog } from '../nodes/index.ts'
 import type { Noise, Table, Trace, Ui } from '../nodes/node.ts'
@@ -129,7 +129,7 @@ describe('Invert DDIM and Sample DDIM', () => {
     const activations = await encode(images)
     const far = async (steps: number) => {
       const noise = await invert({ model: exact(), steps })
-      return furthest((await sample({ model: exact(), activations, noise, steps, watch_s: false })).image as Tensor, images)
+      return furthest((await sample({ model: exact(), activations, noise, steps, watch_every: 0 })).image as Tensor, images)
     }
     const [coarse, fine] = [await far(10), await far(500)]
     expect(fine).toBeLessThan(coarse / 4)
@@ -156,8 +156,11 @@ describe('Invert DDIM and Sample DDIM', () => {
     expect((trace as Trace).t[0]).toBe(999)
     expect((trace as Trace).t.at(-1)).toBe(0)
     expect((trace as Trace).x0.at(-1)!.data).toEqual((image as Tensor).data)
-    const unwatched = await sample({ activations, noise: await noiseOf(1), steps: 3, watch_s: false })
+    const unwatched = await sample({ activations, noise: await noiseOf(1), steps: 3, watch_every: 0 })
     expect((unwatched.trace as Trace).activations).toBeUndefined()
+    const seldom = quietContext(model)
+    await sample({ activations, noise: await noiseOf(1), steps: 8, watch_every: 3 }, seldom)
+    expect(seldom.heard.activations.map(({ t }) => timesteps(1000, 8).reverse().indexOf(t))).toEqual([0, 3, 6, 7])
   })
 
   test('thin a long trace to about a hundred frames, last step included', async () => {
@@ -166,7 +169,7 @@ describe('Invert DDIM and Sample DDIM', () => {
       activations: await encode(pictures(1)),
       noise: await noiseOf(1),
       steps: 1000,
-      watch_s: false,
+      watch_every: 0,
     })
     expect((trace as Trace).t.length).toBeLessThanOrEqual(101)
     expect((trace as Trace).t.at(-1)).toBe(0)

@@ -72,7 +72,7 @@ describe('object_info', () => {
   test('keeps the order of the ports, required before optional', () => {
     expect(info.input_order).toEqual({
       required: ['model', 'activations', 'noise', 'steps', 'eta', 'seed'],
-      optional: ['image', 'start_at', 'watch_s'],
+      optional: ['image', 'start_at', 'watch_every'],
     })
     expect(Object.keys(info.input.required ?? {})).toEqual(info.input_order?.required)
   })

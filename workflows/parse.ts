@@ -108,8 +108,8 @@ function foreign(value: Readonly<Record<string, unknown>>): string {
   return `it has no lists "nodes" and "links"; it has ${keys || 'nothing'}`
 }
 
-/** Node types are shown and looked up: letters, digits and a few signs, nothing that could be markup. */
-const typePattern = /^[\w./ ()+:|,-]+$/
+/** Node types are shown and looked up: whatever other packs call theirs ("Seed (rgthree)", emoji), but nothing that could be markup. */
+const typePattern = /^[^<>&"'`\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u
 
 function workflowNode(node: unknown, index: number): WorkflowNode {
   if (!isRecord(node)) throw notAWorkflow(`node number ${index + 1} is ${kindOf(node)}, not an object`)
@@ -118,7 +118,7 @@ function workflowNode(node: unknown, index: number): WorkflowNode {
     throw notAWorkflow(`node number ${index + 1} has no usable id`)
   if (typeof type !== 'string' || type.length > limits.name || !typePattern.test(type))
     throw notAWorkflow(
-      `node ${quote(String(id))} has the type ${quote(String(type))}; types are letters, digits and . / ( ) + : | , -`,
+      `node ${quote(String(id))} has the type ${quote(String(type))}; types hold no < > & quotes or control characters`,
     )
   return {
     id: id as number | string,
