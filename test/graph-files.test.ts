@@ -90,7 +90,7 @@ describe('parsePrompt', () => {
         }
         const { roots, error } = problems(prompt, info)
         expect(roots.length > 0 || error !== undefined).toBe(true)
-        expect(JSON.parse(JSON.stringify(prompt))).toEqual(prompt)
+        expect(structuredClone(prompt)).toEqual(prompt) // plain data, no functions or accessors
       }),
       { numRuns: 500 },
     )
