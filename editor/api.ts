@@ -1,7 +1,7 @@
 /** The server, as functions. Every answer is checked here; nothing past this file meets an unknown shape. */
 import * as v from 'valibot'
 import type { CheckpointInfo } from '../engine/patronus.ts'
-import type { SavedImage } from '../nodes/node.ts'
+import type { SavedImage, Ui } from '../nodes/node.ts'
 import { parseDefinitions } from './ports.ts'
 import type { Listed } from './shell.ts'
 import type { Problem } from './state.ts'
@@ -16,7 +16,10 @@ export class ServerError extends Error {
 
 async function request(path: string, init?: RequestInit): Promise<Response> {
   const response = await fetch(path, init).catch((cause: unknown) => {
-    throw new ServerError(`No answer from the server (${cause instanceof Error ? cause.message : String(cause)}). Is it running?`, 0)
+    throw new ServerError(
+      `No answer from the server (${cause instanceof Error ? cause.message : String(cause)}). Is it running?`,
+      0,
+    )
   })
   if (!response.ok) throw new ServerError(await reason(response, path), response.status)
   return response
@@ -76,7 +79,9 @@ export async function submit(prompt: unknown, workflow: unknown, clientId: strin
   const problems = nodeProblems(refusal.output.node_errors)
   const { error } = refusal.output
   if (problems.length || !error) return { problems }
-  return { problems: [{ message: [error.message, error.details].filter(Boolean).join(': '), severity: 'error', from: 'refusal' }] }
+  return {
+    problems: [{ message: [error.message, error.details].filter(Boolean).join(': '), severity: 'error', from: 'refusal' }],
+  }
 }
 
 const nodeProblems = (errors: v.InferOutput<typeof NodeErrors> | unknown[] | undefined): Problem[] =>
@@ -93,10 +98,18 @@ const nodeProblems = (errors: v.InferOutput<typeof NodeErrors> | unknown[] | und
       )
 
 export const interrupt = (run?: string) =>
-  request('./api/interrupt', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(run ? { prompt_id: run } : {}) })
+  request('./api/interrupt', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(run ? { prompt_id: run } : {}),
+  })
 
 export const clearQueue = () =>
-  request('./api/queue', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ clear: true }) })
+  request('./api/queue', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ clear: true }),
+  })
 
 const Uploaded = v.object({ name: v.string(), subfolder: v.optional(v.string(), ''), type: v.optional(v.string(), 'input') })
 
@@ -105,18 +118,15 @@ export async function upload(file: File): Promise<string> {
   const form = new FormData()
   form.append('image', file, file.name)
   form.append('type', 'input')
-  const { name, subfolder } = v.parse(Uploaded, await (await request('./api/upload/image', { method: 'POST', body: form })).json())
+  const { name, subfolder } = v.parse(
+    Uploaded,
+    await (await request('./api/upload/image', { method: 'POST', body: form })).json(),
+  )
   return subfolder ? `${subfolder}/${name}` : name
 }
 
-export const viewUrl = ({ filename, subfolder, type }: SavedImage | { filename: string; subfolder: string; type: string }): string =>
+export const viewUrl = ({ filename, subfolder, type }: SavedImage): string =>
   `./api/view?${new URLSearchParams({ filename, subfolder, type })}`
-
-/** A file of the input folder, as the combo of Load Image names it (`folder/name.png`). */
-export const inputUrl = (name: string): string => {
-  const at = name.lastIndexOf('/')
-  return viewUrl({ filename: name.slice(at + 1), subfolder: at < 0 ? '' : name.slice(0, at), type: 'input' })
-}
 
 const Shipped = v.array(v.object({ name: v.string(), title: v.string(), description: v.optional(v.string(), '') }))
 
@@ -125,11 +135,18 @@ export async function listWorkflows(): Promise<Listed[]> {
   const own = await json('./api/userdata?dir=workflows&recurse=true').catch(() => [])
   const names = v.safeParse(v.array(v.string()), own)
   const user = (names.success ? names.output : []).filter(name => name.endsWith('.json'))
-  return [...shipped, ...user.map(path => ({ name: path.slice(0, -5), title: path.slice(0, -5), description: '', from: 'user' as const }))]
+  return [
+    ...shipped,
+    ...user.map(path => ({ name: path.slice(0, -5), title: path.slice(0, -5), description: '', from: 'user' as const })),
+  ]
 }
 
 export const getWorkflow = ({ name, from }: Pick<Listed, 'name' | 'from'>): Promise<unknown> =>
-  json(from === 'shipped' ? `./patronus/workflows/${encodeURIComponent(name)}` : `./api/userdata/${encodeURIComponent(`workflows/${name}.json`)}`)
+  json(
+    from === 'shipped'
+      ? `./patronus/workflows/${encodeURIComponent(name)}`
+      : `./api/userdata/${encodeURIComponent(`workflows/${name}.json`)}`,
+  )
 
 export const saveWorkflow = (name: string, workflow: unknown) =>
   request(`./api/userdata/${encodeURIComponent(`workflows/${name}.json`)}?overwrite=true`, {
@@ -138,7 +155,13 @@ export const saveWorkflow = (name: string, workflow: unknown) =>
     body: JSON.stringify(workflow, null, 2),
   })
 
-const Numbers = v.object({ min: v.number(), max: v.number(), mean: v.number(), std: v.number(), quantiles: v.record(v.string(), v.number()) })
+const Numbers = v.object({
+  min: v.number(),
+  max: v.number(),
+  mean: v.number(),
+  std: v.number(),
+  quantiles: v.record(v.string(), v.number()),
+})
 const Info = v.looseObject({
   name: v.string(),
   description: v.optional(v.string(), ''),
@@ -149,10 +172,55 @@ const Info = v.looseObject({
 
 /** What a checkpoint says about itself. Only what the bank shows is checked. */
 export const getCheckpoint = async (name: string): Promise<CheckpointInfo> =>
-  v.parse(v.object({ info: Info }), await json(`./patronus/checkpoints/${encodeURIComponent(name)}`)).info as unknown as CheckpointInfo
+  v.parse(v.object({ info: Info }), await json(`./patronus/checkpoints/${encodeURIComponent(name)}`))
+    .info as unknown as CheckpointInfo
+
+const Image = v.object({ filename: v.string(), subfolder: v.string(), type: v.picklist(['output', 'temp', 'input']) })
+const Output = v.looseObject({ images: v.optional(v.array(Image)), text: v.optional(v.array(v.string())) })
+const Past = v.object({
+  prompt: v.looseTuple([
+    v.number(),
+    v.string(),
+    v.unknown(),
+    v.looseObject({ extra_pnginfo: v.optional(v.looseObject({ workflow: v.optional(v.unknown()) })) }),
+  ]),
+  outputs: v.record(v.string(), Output),
+  status: v.looseObject({ messages: v.array(v.looseTuple([v.string(), v.looseObject({ timestamp: v.optional(v.number()) })])) }),
+})
+
+/** A finished run as the server remembers it: what its nodes showed (those that were taken from the cache, too), and its graph. */
+export type PastRun = {
+  readonly run: string
+  readonly at: number
+  readonly outputs: Readonly<Record<string, Ui>>
+  readonly workflow?: string
+}
+
+/** Finished runs, oldest first: one, or the last `count`. */
+export async function getHistory(which: string | { readonly count: number }): Promise<PastRun[]> {
+  const body = await json(
+    typeof which === 'string' ? `./api/history/${encodeURIComponent(which)}` : `./api/history?max_items=${which.count}`,
+  )
+  return Object.entries(v.parse(v.record(v.string(), v.unknown()), body)).flatMap(([run, raw]) => {
+    const past = v.safeParse(Past, raw)
+    if (!past.success) return []
+    const { prompt, outputs, status } = past.output
+    const { workflow } = prompt[3].extra_pnginfo ?? {}
+    const at = status.messages.at(-1)?.[1].timestamp ?? 0
+    return [
+      {
+        run,
+        at,
+        outputs: outputs as Readonly<Record<string, Ui>>,
+        workflow: workflow === undefined ? undefined : JSON.stringify(workflow),
+      },
+    ]
+  })
+}
 
 /** The patch that shows a prototype, where the server has one. */
-export const tileUrl = (checkpoint: string, index: number): string => `./patronus/checkpoints/${encodeURIComponent(checkpoint)}/tiles/${index}.png`
+export const tileUrl = (checkpoint: string, index: number): string =>
+  `./patronus/checkpoints/${encodeURIComponent(checkpoint)}/tiles/${index}.png`
 
 /** Whether the server has tiles for this checkpoint: asked once, not a hundred times. */
 export const hasTiles = (checkpoint: string): Promise<boolean> =>

@@ -98,7 +98,10 @@ export function createApp(tab: string): App {
     say(text, tone = 'info', action) {
       const id = Date.now() + Math.random()
       store.update(state => ({ ...state, toasts: [...state.toasts.slice(-3), { id, text, tone, action }] }))
-      setTimeout(() => store.update(state => ({ ...state, toasts: state.toasts.filter(toast => toast.id !== id) })), action ? 9000 : tone === 'bad' ? 8000 : 4000)
+      setTimeout(
+        () => store.update(state => ({ ...state, toasts: state.toasts.filter(toast => toast.id !== id) })),
+        action ? 9000 : tone === 'bad' ? 8000 : 4000,
+      )
     },
     edit(change) {
       change()
@@ -217,7 +220,11 @@ function createSoon(): (name: string, work: () => void, ms?: number) => void {
 async function run(app: App, look: () => Check): Promise<void> {
   const workflow = app.view.save()
   const { prompt, problems } = look()
-  if (problems.length && !Object.keys(prompt).length) return refuse(app, problems.map(problem => ({ ...problem, severity: 'error', from: 'refusal' })))
+  if (problems.length && !Object.keys(prompt).length)
+    return refuse(
+      app,
+      problems.map(problem => ({ ...problem, severity: 'error', from: 'refusal' })),
+    )
   const answer = await api.submit(prompt, workflow, app.store.get().live.clientId)
   if (answer.id === undefined) return refuse(app, answer.problems)
   const { id } = answer
@@ -226,13 +233,17 @@ async function run(app: App, look: () => Check): Promise<void> {
 }
 
 /** Some outputs run while others were refused: the server says so in the same answer. */
-const refusedParts = (live: Live, problems: Parameters<typeof refused>[1]): Live => (problems.length ? refused(live, problems) : live)
+const refusedParts = (live: Live, problems: Parameters<typeof refused>[1]): Live =>
+  problems.length ? refused(live, problems) : live
 
 function refuse(app: App, problems: Parameters<typeof refused>[1]): void {
   app.live(live => refused(live, problems))
   const [first] = problems
   if (first?.node !== undefined && problems.length === 1) app.view.focus(first.node)
-  app.say(first?.message ?? 'The server refused the graph.', 'bad', { label: 'Show', run: () => app.show({ tab: 'problems', panelOpen: true }) })
+  app.say(first?.message ?? 'The server refused the graph.', 'bad', {
+    label: 'Show',
+    run: () => app.show({ tab: 'problems', panelOpen: true }),
+  })
   app.view.redraw()
 }
 
@@ -240,7 +251,8 @@ async function placePicture(app: App, file: File, { node, at }: { node?: string;
   if (!file.type.startsWith('image/')) throw new Error(`${file.name} is not a picture.`)
   const name = await api.upload(file)
   const { definitions, graph } = app.store.get()
-  const uploadPort = (type: string) => definitions.get(type)?.inputs.find(port => port.field?.kind === 'choice' && port.field.upload)
+  const uploadPort = (type: string) =>
+    definitions.get(type)?.inputs.find(port => port.field?.kind === 'choice' && port.field.upload)
   const isTarget = (id: string | undefined) => graph.nodes.find(node => node.id === id && uploadPort(node.type))
   const under = at && app.view.nodeAt(at)
   const target = isTarget(node) ?? isTarget(under) ?? isTarget(graph.selection[0])

@@ -55,7 +55,8 @@ function singleEdit(node: GraphNode): Edit[] {
 }
 
 /** All edits of a node, in the order in which the server applies them. */
-export const editsOf = (node: GraphNode | undefined): Edit[] => (node ? [...singleEdit(node), ...readEdits(String(node.values[EDITS_FIELD] ?? ''))] : [])
+export const editsOf = (node: GraphNode | undefined): Edit[] =>
+  node ? [...singleEdit(node), ...readEdits(String(node.values[EDITS_FIELD] ?? ''))] : []
 
 /** Where nothing was measured: s lies between 0 (absent) and ln(1/ε + 1) = 9.21 (exact match). */
 const HIGHEST = 9.21
@@ -130,14 +131,19 @@ export function upstreamOf(graph: Graph, id: string | undefined): string[] {
 export type Order = 'value' | 'edited' | 'index'
 
 /** The bank as the panel lists it. */
-export function arrange(bank: readonly Prototype[], { order, query, editedOnly }: { order: Order; query: string; editedOnly: boolean }): Prototype[] {
+export function arrange(
+  bank: readonly Prototype[],
+  { order, query, editedOnly }: { order: Order; query: string; editedOnly: boolean },
+): Prototype[] {
   const wanted = query.trim().toLowerCase()
   const found = bank.filter(
-    ({ index, name, edit }) => (!editedOnly || edit !== undefined) && (!wanted || String(index) === wanted.replace(/^#/, '') || name?.toLowerCase().includes(wanted)),
+    ({ index, name, edit }) =>
+      (!editedOnly || edit !== undefined) &&
+      (!wanted || String(index) === wanted.replace(/^#/, '') || name?.toLowerCase().includes(wanted)),
   )
-  const strength = ({ onImage, live }: Prototype) => onImage ?? live ?? -Infinity
   const byIndex = (a: Prototype, b: Prototype) => a.index - b.index
   if (order === 'index') return found.sort(byIndex)
-  if (order === 'edited') return found.sort((a, b) => Number(b.edit !== undefined) - Number(a.edit !== undefined) || byIndex(a, b))
-  return found.sort((a, b) => (strength(b) === strength(a) ? 0 : strength(b) - strength(a)) || byIndex(a, b))
+  if (order === 'edited')
+    return found.sort((a, b) => Number(b.edit !== undefined) - Number(a.edit !== undefined) || byIndex(a, b))
+  return found.sort((a, b) => (b.onImage ?? 0) - (a.onImage ?? 0) || byIndex(a, b))
 }

@@ -5,7 +5,11 @@
  */
 import type { PrototypeRange } from '../engine/patronus.ts'
 
-export type Edit = { readonly prototype: number; readonly mode: 'set' | 'add' | 'maximum' | 'minimum' | 'quantile'; readonly value: number }
+export type Edit = {
+  readonly prototype: number
+  readonly mode: 'set' | 'add' | 'maximum' | 'minimum' | 'quantile'
+  readonly value: number
+}
 
 const LINE = /^\s*(\d+)\s*([=+-])\s*([^#\s]+)\s*(#.*)?$/
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
@@ -16,7 +20,10 @@ function readLine(line: string): Edit | undefined {
   const [, index, sign, operand = ''] = LINE.exec(line) ?? []
   if (index === undefined) return undefined
   const prototype = Number(index)
-  if (NUMBER.test(operand)) return sign === '=' ? { prototype, mode: 'set', value: Number(operand) } : { prototype, mode: 'add', value: Number(`${sign}1`) * Number(operand) }
+  if (NUMBER.test(operand))
+    return sign === '='
+      ? { prototype, mode: 'set', value: Number(operand) }
+      : { prototype, mode: 'add', value: Number(`${sign}1`) * Number(operand) }
   if (sign !== '=') return undefined
   if (/^max(imum)?$/i.test(operand)) return { prototype, mode: 'maximum', value: 0 }
   if (/^min(imum)?$/i.test(operand)) return { prototype, mode: 'minimum', value: 0 }
@@ -25,7 +32,13 @@ function readLine(line: string): Edit | undefined {
 }
 
 /** Where `edits` bring one prototype that stands at `start`; undefined when none of them is about it. */
-export function edited(edits: readonly Edit[], prototype: number, start: number, range: PrototypeRange | undefined, top: number): number | undefined {
+export function edited(
+  edits: readonly Edit[],
+  prototype: number,
+  start: number,
+  range: PrototypeRange | undefined,
+  top: number,
+): number | undefined {
   const own = edits.filter(edit => edit.prototype === prototype)
   if (!own.length) return undefined
   return own.reduce((s, { mode, value }) => {
@@ -43,7 +56,13 @@ const KNOWN = [1, 5, 15, 50, 85, 95, 99] as const
 function quantile({ min, max, quantiles: { q01, q05, q15, q50, q85, q95, q99 } }: PrototypeRange, share: number): number {
   const x = [0, ...KNOWN.map(percent => percent / 100), 1]
   const y = [min, q01, q05, q15, q50, q85, q95, q99, max]
-  const at = Math.min(x.length - 2, Math.max(0, x.findLastIndex(known => known <= share)))
+  const at = Math.min(
+    x.length - 2,
+    Math.max(
+      0,
+      x.findLastIndex(known => known <= share),
+    ),
+  )
   return y[at] + ((y[at + 1] - y[at]) * (share - x[at])) / (x[at + 1] - x[at])
 }
 
@@ -56,7 +75,9 @@ export function writeEdit(text: string, index: number, value: number | undefined
   const isOwn = (line: string) => readLine(line)?.prototype === index
   const last = lines.findLastIndex(isOwn)
   const remark = last < 0 ? undefined : LINE.exec(lines[last])?.[4]
-  const kept = lines.flatMap((line, i) => (!isOwn(line) ? [line] : i === last && value !== undefined ? [formatEdit(index, value, remark)] : []))
+  const kept = lines.flatMap((line, i) =>
+    !isOwn(line) ? [line] : i === last && value !== undefined ? [formatEdit(index, value, remark)] : [],
+  )
   if (last >= 0 || value === undefined) return kept.join('\n')
   while (kept.at(-1)?.trim() === '') kept.pop()
   return [...kept, formatEdit(index, value)].join('\n')

@@ -16,7 +16,8 @@ export async function readFile(file: File, info: ObjectInfo): Promise<Opened> {
     return { kind: 'workflow', workflow: readGraph(workflow ?? prompt, info) }
   }
   if (file.type.startsWith('image/')) return { kind: 'picture' }
-  if (bytes.length > LARGEST_JSON) throw new Error(`${file.name} has ${Math.round(bytes.length / 2 ** 20)} MB; a workflow has at most 32.`)
+  if (bytes.length > LARGEST_JSON)
+    throw new Error(`${file.name} has ${Math.round(bytes.length / 2 ** 20)} MB; a workflow has at most 32.`)
   return { kind: 'workflow', workflow: readGraph(parseJson(new TextDecoder().decode(bytes), file.name), info) }
 }
 
@@ -50,4 +51,8 @@ export function pickFile(accept: string): Promise<File | undefined> {
 }
 
 /** `My face (2).json` → `My face (2)`; never a path, never empty. */
-export const baseName = (file: string): string => file.replace(/^.*[\\/]/, '').replace(/\.(json|png)$/i, '').trim() || 'untitled'
+export const baseName = (file: string): string =>
+  file
+    .replace(/^.*[\\/]/, '')
+    .replace(/\.(json|png)$/i, '')
+    .trim() || 'untitled'

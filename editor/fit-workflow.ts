@@ -36,10 +36,16 @@ export function fitWorkflow(workflow: Workflow, info: ObjectInfo, definitions: D
 }
 
 /** Which links enter a node and into which input, by name where the file names them, else by counting sockets. */
-function linksOf({ id, type, inputs }: WorkflowNode, links: readonly WorkflowLink[], info: ObjectInfo): { link: number; name: string }[] {
+function linksOf(
+  { id, type, inputs }: WorkflowNode,
+  links: readonly WorkflowLink[],
+  info: ObjectInfo,
+): { link: number; name: string }[] {
   if (inputs.length) return inputs.flatMap(({ name, link }) => (link === null ? [] : [{ link, name }]))
   const sockets = declaredInputs(info[type]).filter(([, config]) => !isWidget(config))
-  return links.flatMap(([link, , , to, slot]) => (String(to) === String(id) && sockets[slot] ? [{ link, name: sockets[slot][0] }] : []))
+  return links.flatMap(([link, , , to, slot]) =>
+    String(to) === String(id) && sockets[slot] ? [{ link, name: sockets[slot][0] }] : [],
+  )
 }
 
 /** Output ends as the list of links says, whatever the node itself claimed. */
@@ -48,7 +54,9 @@ function withOutputs(node: WorkflowNode, links: readonly WorkflowLink[], kept: R
     ...node,
     inputs: node.inputs.map(input => (input.link !== null && !kept.has(input.link) ? { ...input, link: null } : input)),
     outputs: node.outputs.map((output, slot) => {
-      const leaving = links.filter(([, from, fromSlot]) => String(from) === String(node.id) && fromSlot === slot).map(([id]) => id)
+      const leaving = links
+        .filter(([, from, fromSlot]) => String(from) === String(node.id) && fromSlot === slot)
+        .map(([id]) => id)
       return { ...output, links: leaving.length ? leaving : null }
     }),
   }
@@ -61,7 +69,9 @@ function values(node: WorkflowNode, info: ObjectInfo): unknown[] {
   const controls = controlsOf(node, known)
   return declaredInputs(known)
     .filter(([, config]) => isWidget(config))
-    .flatMap(([name, config]) => (hasControl(name, config) ? [byName.get(name), controls.get(name) ?? 'fixed'] : [byName.get(name)]))
+    .flatMap(([name, config]) =>
+      hasControl(name, config) ? [byName.get(name), controls.get(name) ?? 'fixed'] : [byName.get(name)],
+    )
 }
 
 function controlsOf(node: WorkflowNode, known: ObjectInfo[string]): Map<string, string> {
@@ -79,7 +89,10 @@ function controlsOf(node: WorkflowNode, known: ObjectInfo[string]): Map<string, 
 }
 
 /** An API-format prompt as a workflow: laid out in columns by depth, so that a PNG or file that holds only a prompt opens too. */
-export function layOut(prompt: Readonly<Record<string, { class_type: string; inputs: Readonly<Record<string, unknown>>; _meta?: { title?: string } }>>, info: ObjectInfo): Workflow {
+export function layOut(
+  prompt: Readonly<Record<string, { class_type: string; inputs: Readonly<Record<string, unknown>>; _meta?: { title?: string } }>>,
+  info: ObjectInfo,
+): Workflow {
   const ids = Object.keys(prompt)
   const numbers = new Map(ids.map((id, i) => [id, Number.isInteger(Number(id)) ? Number(id) : 10_000 + i]))
   const depth = depths(prompt)
@@ -108,11 +121,24 @@ export function layOut(prompt: Readonly<Record<string, { class_type: string; inp
       flags: {},
       properties: {},
       inputs: linked,
-      outputs: (known?.output ?? []).map((type, i) => ({ name: known?.output_name[i] ?? String(type), type: String(type), links: null })),
+      outputs: (known?.output ?? []).map((type, i) => ({
+        name: known?.output_name[i] ?? String(type),
+        type: String(type),
+        links: null,
+      })),
       widgets_values: inputs,
     }
   })
-  return { last_node_id: Math.max(0, ...numbers.values()), last_link_id: links.length, nodes, links, groups: [], config: {}, extra: {}, version: 0.4 }
+  return {
+    last_node_id: Math.max(0, ...numbers.values()),
+    last_link_id: links.length,
+    nodes,
+    links,
+    groups: [],
+    config: {},
+    extra: {},
+    version: 0.4,
+  }
 }
 
 /** Longest way from a node without links to each node; a cycle is cut where it is met. */
@@ -122,7 +148,9 @@ function depths(prompt: Parameters<typeof layOut>[0]): Map<string, number> {
     const known = depth.get(id)
     if (known !== undefined) return known
     if (!prompt[id] || path.includes(id)) return -1
-    const sources = Object.values(prompt[id].inputs).flatMap(value => (Array.isArray(value) && value.length === 2 ? [String(value[0])] : []))
+    const sources = Object.values(prompt[id].inputs).flatMap(value =>
+      Array.isArray(value) && value.length === 2 ? [String(value[0])] : [],
+    )
     const own = 1 + Math.max(-1, ...sources.map(source => visit(source, [...path, id])))
     depth.set(id, own)
     return own

@@ -1,7 +1,8 @@
 /** Numbers, as people read them. */
 
 /** Decimals that a step needs: 0.01 → 2, 1 → 0. */
-export const decimalsOf = (step: number): number => (step >= 1 || !(step > 0) ? 0 : Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)))
+export const decimalsOf = (step: number): number =>
+  step >= 1 || !(step > 0) ? 0 : Math.min(6, Math.ceil(-Math.log10(step) - 1e-9))
 
 /** A number in a table or beside a slider: at most `decimals`, without trailing zeros being dropped so that columns stay aligned. */
 export const fixed = (value: number, decimals = 2): string => (Number.isFinite(value) ? value.toFixed(decimals) : '–')

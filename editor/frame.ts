@@ -19,7 +19,8 @@ export function readFrame(data: ArrayBuffer): PreviewFrame | undefined {
   const meta: unknown = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length)))
   const { display_node_id, node_id, prompt_id, image_type } = meta as Record<string, unknown>
   const node = display_node_id ?? node_id
-  if (typeof node !== 'string' || typeof prompt_id !== 'string') throw new Error('preview frame: node_id and prompt_id must be text')
+  if (typeof node !== 'string' || typeof prompt_id !== 'string')
+    throw new Error('preview frame: node_id and prompt_id must be text')
   return {
     node,
     run: prompt_id,

@@ -13,11 +13,14 @@ export function record<T>(history: History<T>, next: T): History<T> {
 }
 
 /** The screen changed without a gesture (a node grew to fit its picture): no step of its own to undo. */
-export const amend = <T>(history: History<T>, present: T): History<T> => (present === history.present ? history : { ...history, present })
+export const amend = <T>(history: History<T>, present: T): History<T> =>
+  present === history.present ? history : { ...history, present }
 
 export function undo<T>(history: History<T>): History<T> {
   const before = history.past.at(-1)
-  return before === undefined ? history : { past: history.past.slice(0, -1), present: before, future: [history.present, ...history.future] }
+  return before === undefined
+    ? history
+    : { past: history.past.slice(0, -1), present: before, future: [history.present, ...history.future] }
 }
 
 export function redo<T>(history: History<T>): History<T> {

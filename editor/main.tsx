@@ -9,11 +9,13 @@ import { command, COMMANDS } from './commands.ts'
 import { lastDraft, tabId } from './drafts.ts'
 import { Page } from './panels/page.tsx'
 import { pageTitle, type Theme } from './shell.ts'
-import { connected, previewed, receive } from './state.ts'
+import { connected, previewed, recalled, receive, remembered } from './state.ts'
 import { openSocket } from './socket.ts'
 
 /** Shown at a first visit: the main job, ready to run. */
-const FIRST = { name: 'edit-prototype', title: 'Edit a prototype', from: 'shipped' } as const
+const FIRST = 'edit-prototype'
+/** Earlier runs whose pictures are listed at the start. */
+const PAST_RUNS = 30
 const THEME_SETTING = 'patronus.theme'
 
 const tab = tabId()
@@ -28,7 +30,10 @@ void boot(app)
 
 async function boot(app: App): Promise<void> {
   openSocket(tab, {
-    message: message => app.live(live => receive(live, message, Date.now())),
+    message: message => {
+      app.live(live => receive(live, message, Date.now()))
+      if (message.type === 'execution_success') void recall(app, message.data.prompt_id)
+    },
     preview: (node, run, picture) => app.live(live => previewed(live, node, run, picture)),
     connection: connection => app.live(live => connected(live, connection)),
     trouble: error => console.warn(error),
@@ -37,10 +42,29 @@ async function boot(app: App): Promise<void> {
   const known = await retry(() => api.getDefinitions())
   app.learn(known.definitions, known.objectInfo as ObjectInfo)
   for (const problem of known.unread) app.say(`A node of the server could not be read: ${problem}`, 'bad')
-  void app.refreshWorkflows()
+  await app.refreshWorkflows()
+  const history = api.getHistory({ count: PAST_RUNS }).catch(() => []) // a server that keeps no history is no trouble
   const draft = await lastDraft(tab)
-  if (draft && reopen(app, draft.workflow, draft.name)) return
-  await app.openListed(FIRST)
+  if (!draft || !reopen(app, draft.workflow, draft.name)) await openFirst(app)
+  const runs = await history
+  app.live(live => remembered(live, runs))
+  const { id } = app.view.save()
+  const own = runs.findLast(({ workflow }) => workflow !== undefined && id !== undefined && workflow.includes(`"id":"${id}"`))
+  if (own) app.live(live => recalled(live, own.outputs))
+}
+
+async function openFirst(app: App): Promise<void> {
+  const shipped = app.store.get().workflows.filter(({ from }) => from === 'shipped')
+  const first = shipped.find(({ name }) => name === FIRST) ?? shipped[0]
+  if (first) await app.openListed(first)
+}
+
+/** Nodes whose result came from the cache showed nothing in the live messages; the finished run has what they once showed. */
+async function recall(app: App, run: string): Promise<void> {
+  const { nodes } = app.store.get().live
+  if (!Object.values(nodes).some(({ status, output }) => status === 'cached' && !output)) return
+  const [past] = await api.getHistory(run).catch(() => [])
+  if (past) app.live(live => recalled(live, past.outputs))
 }
 
 function reopen(app: App, workflow: string, name: string): boolean {

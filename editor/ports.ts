@@ -120,12 +120,18 @@ function port(name: string, [type, options = {}]: v.InferOutput<typeof Spec>, op
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
-const number = (value: unknown, otherwise: number): number => (typeof value === 'number' && Number.isFinite(value) ? value : otherwise)
+const number = (value: unknown, otherwise: number): number =>
+  typeof value === 'number' && Number.isFinite(value) ? value : otherwise
 
 function field(name: string, type: string | readonly unknown[], options: Record<string, unknown>): Field | undefined {
   if (Array.isArray(type) || type === 'COMBO') {
     const choices = (Array.isArray(type) ? type : Array.isArray(options.options) ? options.options : []).map(String)
-    return { kind: 'choice', options: choices, default: text(options.default) ?? choices[0] ?? '', upload: options.image_upload === true }
+    return {
+      kind: 'choice',
+      options: choices,
+      default: text(options.default) ?? choices[0] ?? '',
+      upload: options.image_upload === true,
+    }
   }
   if (type === 'INT' || type === 'FLOAT') return numberField(name, type === 'INT', options)
   if (type === 'BOOLEAN') return { kind: 'boolean', default: options.default === true }

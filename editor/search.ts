@@ -28,7 +28,11 @@ function scattered(wanted: string, given: string): number {
 /** The items that answer `query`, best first; each is found by any of its words, the first of them counting most. */
 export function search<T>(query: string, items: readonly T[], words: (item: T) => readonly string[]): T[] {
   return items
-    .map((item, order) => ({ item, order, rank: Math.max(0, ...words(item).map((word, i) => score(query, word) / (i === 0 ? 1 : 1.6))) }))
+    .map((item, order) => ({
+      item,
+      order,
+      rank: Math.max(0, ...words(item).map((word, i) => score(query, word) / (i === 0 ? 1 : 1.6))),
+    }))
     .filter(({ rank }) => rank > 0)
     .sort((a, b) => b.rank - a.rank || a.order - b.order)
     .map(({ item }) => item)

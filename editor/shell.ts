@@ -23,10 +23,24 @@ export type Point = { readonly x: number; readonly y: number }
 /** What a link that was dropped on nothing wants: a node with an input (or output) that fits. */
 export type Pending = { readonly node: string; readonly slot: number; readonly side: 'input' | 'output'; readonly type: string }
 export type MenuItem =
-  | { readonly label: string; readonly keys?: string; readonly run: () => void; readonly disabled?: boolean; readonly danger?: boolean; readonly image?: string; readonly checked?: boolean }
+  | {
+      readonly label: string
+      readonly keys?: string
+      readonly run: () => void
+      readonly disabled?: boolean
+      readonly danger?: boolean
+      readonly image?: string
+      readonly checked?: boolean
+    }
   | 'line'
 
-export type Menu = { readonly at: Point; readonly title?: string; readonly items: readonly MenuItem[]; readonly filter?: boolean; readonly width?: number }
+export type Menu = {
+  readonly at: Point
+  readonly title?: string
+  readonly items: readonly MenuItem[]
+  readonly filter?: boolean
+  readonly width?: number
+}
 /** A field of a node being typed into, over the canvas; the rectangle is in page pixels. */
 export type Typing = {
   readonly at: Point
@@ -40,10 +54,23 @@ export type Typing = {
   readonly placeholder: string
   readonly commit: (text: string) => void
 }
-export type Toast = { readonly id: number; readonly text: string; readonly tone: 'info' | 'good' | 'bad'; readonly action?: { readonly label: string; readonly run: () => void } }
-export type Listed = { readonly name: string; readonly title: string; readonly description: string; readonly from: 'shipped' | 'user' }
+export type Toast = {
+  readonly id: number
+  readonly text: string
+  readonly tone: 'info' | 'good' | 'bad'
+  readonly action?: { readonly label: string; readonly run: () => void }
+}
+export type Listed = {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  readonly from: 'shipped' | 'user'
+}
 
-export type Bank = { readonly checkpoint: string; readonly info: CheckpointInfo; readonly hasTiles: boolean } | { readonly checkpoint: string; readonly error: string } | { readonly checkpoint: string; readonly loading: true }
+export type Bank =
+  | { readonly checkpoint: string; readonly info: CheckpointInfo; readonly hasTiles: boolean }
+  | { readonly checkpoint: string; readonly error: string }
+  | { readonly checkpoint: string; readonly loading: true }
 
 export type State = {
   readonly live: Live
@@ -76,7 +103,8 @@ export const initialState: State = {
   toasts: [],
 }
 
-export const selectedNode = (state: State): GraphNode | undefined => state.graph.nodes.find(node => node.id === state.graph.selection[0])
+export const selectedNode = (state: State): GraphNode | undefined =>
+  state.graph.nodes.find(node => node.id === state.graph.selection[0])
 
 /** The title of the browser tab: progress first, for it is read from far away. */
 export function pageTitle({ live, document }: State): string {

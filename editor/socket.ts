@@ -55,7 +55,8 @@ export function openSocket(clientId: string, listeners: Listeners): () => void {
 
 function parseMessage(text: string): ServerMessage {
   const message: unknown = JSON.parse(text)
-  if (typeof message !== 'object' || message === null || !('type' in message) || !('data' in message)) throw new Error('message without type or data')
+  if (typeof message !== 'object' || message === null || !('type' in message) || !('data' in message))
+    throw new Error('message without type or data')
   return message as ServerMessage
 }
 

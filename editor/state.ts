@@ -36,10 +36,21 @@ export type Problem = {
   readonly from: 'check' | 'refusal' | 'run'
 }
 
-export type Run = { readonly id: string; readonly startedAt: number; readonly node?: string; readonly state: 'queued' | 'running' | 'cancelling' }
+export type Run = {
+  readonly id: string
+  readonly startedAt: number
+  readonly node?: string
+  readonly state: 'queued' | 'running' | 'cancelling'
+}
 
 /** A picture that a run left, newest first. */
-export type Result = { readonly run: string; readonly node: string; readonly image: SavedImage; readonly at: number; readonly workflow?: string }
+export type Result = {
+  readonly run: string
+  readonly node: string
+  readonly image: SavedImage
+  readonly at: number
+  readonly workflow?: string
+}
 
 /** s of the first image of the batch as a node last told it; a sampler tells ŝ of x̂0 at every step. */
 export type Activations = { readonly run: string; readonly t: number; readonly s: readonly number[] }
@@ -61,7 +72,15 @@ export type Live = {
 
 export const MAX_RESULTS = 200
 
-export const nothingYet: Live = { connection: 'connecting', queue: 0, sent: {}, nodes: {}, problems: [], results: [], activations: {} }
+export const nothingYet: Live = {
+  connection: 'connecting',
+  queue: 0,
+  sent: {},
+  nodes: {},
+  problems: [],
+  results: [],
+  activations: {},
+}
 
 const withNode = (live: Live, id: string, change: Partial<NodeView>): Live => ({
   ...live,
@@ -75,7 +94,11 @@ export function sent(live: Live, id: string, workflow: string, at: number): Live
     run: live.run && live.run.state !== 'cancelling' ? live.run : { id, startedAt: at, state: 'queued' },
     sent: { ...live.sent, [id]: workflow },
     problems: live.problems.filter(problem => problem.from === 'check'),
-    nodes: mapNodes(live.nodes, view => ({ ...view, error: undefined, status: view.status === 'failed' ? undefined : view.status })),
+    nodes: mapNodes(live.nodes, view => ({
+      ...view,
+      error: undefined,
+      status: view.status === 'failed' ? undefined : view.status,
+    })),
   }
 }
 
@@ -84,7 +107,8 @@ export const refused = (live: Live, problems: readonly Problem[]): Live => ({
   ...live,
   problems: [...live.problems.filter(problem => problem.from === 'check'), ...problems],
   nodes: problems.reduce(
-    (nodes, problem) => (problem.node === undefined ? nodes : { ...nodes, [problem.node]: { ...nodes[problem.node], error: problem.message } }),
+    (nodes, problem) =>
+      problem.node === undefined ? nodes : { ...nodes, [problem.node]: { ...nodes[problem.node], error: problem.message } },
     mapNodes(live.nodes, view => ({ ...view, error: undefined })),
   ),
 })
@@ -111,6 +135,30 @@ export function previewed(live: Live, node: string, run: string, picture: Pictur
   return withNode(live, node, { preview: { picture, number: frames }, frames, output: undefined })
 }
 
+/** What cached nodes showed when they last ran: the live messages leave that out. What is on the screen already stays. */
+export const recalled = (live: Live, outputs: Readonly<Record<string, Ui>>): Live =>
+  Object.entries(outputs).reduce((next, [id, output]) => (live.nodes[id]?.output ? next : withNode(next, id, { output })), live)
+
+/** Pictures of earlier runs, oldest run first, behind those of this session. */
+export const remembered = (
+  live: Live,
+  runs: readonly { run: string; at: number; outputs: Readonly<Record<string, Ui>>; workflow?: string }[],
+): Live => ({
+  ...live,
+  results: runs
+    .toReversed()
+    .flatMap(({ run, at, outputs, workflow }) =>
+      Object.entries(outputs).flatMap(([node, output]) => pictures(output).map(image => ({ run, node, image, at, workflow }))),
+    )
+    .reduce<readonly Result[]>(
+      (results, old) => (results.some(({ image }) => sameImage(image, old.image)) ? results : [...results, old]),
+      live.results,
+    )
+    .slice(0, MAX_RESULTS),
+})
+
+const pictures = (output: Ui): readonly SavedImage[] => (output.images ?? []).filter(image => image.type !== 'input')
+
 /** Another graph is on the screen: node ids mean other nodes now. Results and connection stay. */
 export const cleared = (live: Live): Live => ({ ...live, nodes: {}, problems: [], activations: {} })
 
@@ -122,7 +170,10 @@ export function receive(live: Live, message: ServerMessage, now: number): Live {
     case 'execution_start':
       return started(live, message.data.prompt_id, now)
     case 'execution_cached':
-      return message.data.nodes.reduce((next, id) => withNode(next, id, { status: 'cached', progress: undefined, took: undefined }), live)
+      return message.data.nodes.reduce(
+        (next, id) => withNode(next, id, { status: 'cached', progress: undefined, took: undefined }),
+        live,
+      )
     case 'executing':
       return executing(live, message.data, now)
     case 'progress':
@@ -144,14 +195,30 @@ export function receive(live: Live, message: ServerMessage, now: number): Live {
 
 function started(live: Live, id: string, now: number): Live {
   const nodes = mapNodes(live.nodes, view => ({ ...view, status: undefined, progress: undefined, error: undefined }))
-  return { ...live, run: { id, startedAt: now, state: 'running' }, nodes, problems: live.problems.filter(p => p.from === 'check') }
+  return {
+    ...live,
+    run: { id, startedAt: now, state: 'running' },
+    nodes,
+    problems: live.problems.filter(p => p.from === 'check'),
+  }
 }
 
 function executing(live: Live, { node, prompt_id }: { node: string | null; prompt_id?: string }, now: number): Live {
   const before = finishNode(live, live.run?.node, now)
   if (node === null) return before.run && (!prompt_id || before.run.id === prompt_id) ? { ...before, run: undefined } : before
-  const run: Run = { ...(before.run ?? { id: prompt_id ?? '', startedAt: now }), state: before.run?.state === 'cancelling' ? 'cancelling' : 'running', node }
-  return withNode({ ...before, run }, node, { status: 'running', frames: 0, progress: undefined, error: undefined, startedAt: now, took: undefined })
+  const run: Run = {
+    ...(before.run ?? { id: prompt_id ?? '', startedAt: now }),
+    state: before.run?.state === 'cancelling' ? 'cancelling' : 'running',
+    node,
+  }
+  return withNode({ ...before, run }, node, {
+    status: 'running',
+    frames: 0,
+    progress: undefined,
+    error: undefined,
+    startedAt: now,
+    took: undefined,
+  })
 }
 
 function finishNode(live: Live, id: string | undefined, now: number): Live {
@@ -160,12 +227,17 @@ function finishNode(live: Live, id: string | undefined, now: number): Live {
   return withNode(live, id, { status: 'done', progress: undefined, took: now - (view.startedAt ?? now) })
 }
 
-function executed(live: Live, { node, output, prompt_id }: { node: string; output: Ui | null; prompt_id: string }, now: number): Live {
+function executed(
+  live: Live,
+  { node, output, prompt_id }: { node: string; output: Ui | null; prompt_id: string },
+  now: number,
+): Live {
   if (!output) return live
-  const kept = (output.images ?? [])
-    .filter(image => image.type === 'output' || image.type === 'temp')
-    .map(image => ({ run: prompt_id, node, image, at: now, workflow: live.sent[prompt_id] }))
-  const results = [...kept, ...live.results.filter(old => !kept.some(result => sameImage(old.image, result.image)))].slice(0, MAX_RESULTS)
+  const kept = pictures(output).map(image => ({ run: prompt_id, node, image, at: now, workflow: live.sent[prompt_id] }))
+  const results = [...kept, ...live.results.filter(old => !kept.some(result => sameImage(old.image, result.image)))].slice(
+    0,
+    MAX_RESULTS,
+  )
   return { ...withNode(live, node, { output }), results }
 }
 
@@ -185,11 +257,16 @@ function failed(live: Live, error: ExecutionError): Live {
     severity: 'error',
     from: 'run',
   }
-  const next = withNode({ ...live, nodes: mapNodes(live.nodes, stopRunning) }, error.node_id, { status: 'failed', error: message, progress: undefined })
+  const next = withNode({ ...live, nodes: mapNodes(live.nodes, stopRunning) }, error.node_id, {
+    status: 'failed',
+    error: message,
+    progress: undefined,
+  })
   return { ...next, problems: [problem, ...live.problems.filter(p => p.from !== 'run')] }
 }
 
-const stopRunning = (view: NodeView): NodeView => (view.status === 'running' ? { ...view, status: undefined, progress: undefined } : view)
+const stopRunning = (view: NodeView): NodeView =>
+  view.status === 'running' ? { ...view, status: undefined, progress: undefined } : view
 
 const mapNodes = (nodes: Live['nodes'], change: (view: NodeView) => NodeView): Live['nodes'] =>
   Object.fromEntries(Object.entries(nodes).map(([id, view]) => [id, change(view)]))

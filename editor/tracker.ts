@@ -22,7 +22,12 @@ export type Tracker = {
 
 type Snapshot = { readonly json: string; readonly name: string }
 
-export function createTracker(view: GraphView, store: Store<State>, restore: (workflow: Workflow) => void, changed: (workflow: string, name: string) => void): Tracker {
+export function createTracker(
+  view: GraphView,
+  store: Store<State>,
+  restore: (workflow: Workflow) => void,
+  changed: (workflow: string, name: string) => void,
+): Tracker {
   let history: History<Snapshot> = createHistory(take('untitled'))
   let savedJson = history.present.json
 

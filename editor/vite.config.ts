@@ -15,7 +15,10 @@ export default defineConfig({
     port: 18200,
     strictPort: true,
     proxy: Object.fromEntries(
-      ['/api', '/patronus', '/view', '/ws'].map(path => [path, { target: 'http://127.0.0.1:8188', ws: path === '/ws', changeOrigin: true }]),
+      ['/api', '/patronus', '/view', '/ws'].map(path => [
+        path,
+        { target: 'http://127.0.0.1:8188', ws: path === '/ws', changeOrigin: true },
+      ]),
     ),
   },
 })

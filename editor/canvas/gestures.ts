@@ -57,7 +57,8 @@ export function onPinch(element: HTMLCanvasElement, canvas: LGraphCanvas): () =>
     },
     options,
   )
-  for (const name of ['pointerup', 'pointercancel'] as const) parent.addEventListener(name, event => fingers.delete(event.pointerId), options)
+  for (const name of ['pointerup', 'pointercancel'] as const)
+    parent.addEventListener(name, event => fingers.delete(event.pointerId), options)
   return () => listening.abort()
 }
 
@@ -65,7 +66,12 @@ export function onPinch(element: HTMLCanvasElement, canvas: LGraphCanvas): () =>
 const SPACING = 24
 
 /** Ground and dots, in page pixels, so that dots keep their size at every zoom. True: litegraph paints no ground of its own. */
-export function drawGrid(element: HTMLCanvasElement, ctx: CanvasRenderingContext2D, { scale, offset }: DragAndScale, colours: Colours): boolean {
+export function drawGrid(
+  element: HTMLCanvasElement,
+  ctx: CanvasRenderingContext2D,
+  { scale, offset }: DragAndScale,
+  colours: Colours,
+): boolean {
   const ratio = window.devicePixelRatio
   const [width, height] = [element.width / ratio, element.height / ratio]
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0)

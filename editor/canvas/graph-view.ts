@@ -11,7 +11,13 @@ import { createPictures } from './pictures.ts'
 import { applyColours, readColours, settle, type Colours } from './theme.ts'
 import type { FieldAt } from './widgets.ts'
 
-export type MenuTarget = { readonly at: Point; readonly node?: string; readonly group?: () => void; readonly unlink?: () => void; readonly reroute?: () => void }
+export type MenuTarget = {
+  readonly at: Point
+  readonly node?: string
+  readonly group?: () => void
+  readonly unlink?: () => void
+  readonly reroute?: () => void
+}
 export type GraphEvents = {
   readonly view: (id: string) => NodeView | undefined
   readonly imageUrl: (image: SavedImage) => string
@@ -220,7 +226,23 @@ class Canvas extends LGraphCanvas {
     this.editor_alpha = 1
   }
 
-  override processContextMenu(node: LGraphNode | undefined, event: { clientX: number; clientY: number; canvasX: number; canvasY: number }): void {
+  /** Links of the selected nodes: wider, in their own colour. litegraph makes them white, which a light page swallows. */
+  override renderLink(...args: Parameters<LGraphCanvas['renderLink']>): void {
+    const link = args[3]
+    if (!link || !this.highlighted_links[link.id]) return super.renderLink(...args)
+    const { [link.id]: mark, ...others } = this.highlighted_links
+    const all = this.highlighted_links
+    this.highlighted_links = others
+    this.connections_width = mark ? 4 : 2.5
+    super.renderLink(...args)
+    this.connections_width = 2.5
+    this.highlighted_links = all
+  }
+
+  override processContextMenu(
+    node: LGraphNode | undefined,
+    event: { clientX: number; clientY: number; canvasX: number; canvasY: number },
+  ): void {
     const group = this.graph?.getGroupOnPos(event.canvasX, event.canvasY)
     this.events.menu({
       at: { x: event.clientX, y: event.clientY },
@@ -293,7 +315,11 @@ class Canvas extends LGraphCanvas {
   }
 }
 
-type CanvasEvent = { readonly subType: string; readonly originalEvent?: { clientX: number; clientY: number }; readonly node?: LGraphNode }
+type CanvasEvent = {
+  readonly subType: string
+  readonly originalEvent?: { clientX: number; clientY: number }
+  readonly node?: LGraphNode
+}
 
 function prepare(canvas: Canvas, colours: () => Colours): void {
   Object.assign(canvas, {
@@ -361,7 +387,12 @@ function advanceSeeds(node: LGraphNode, definition: Definition | undefined): boo
       const field = seed && definition?.inputs.find(port => port.name === seed.name)?.field
       if (control.name !== AFTER_RUN || field?.kind !== 'number' || control.value === 'fixed') return false
       const [now, span] = [Number(seed.value), Math.min(field.max - field.min, 2 ** 50)]
-      const next = control.value === 'increment' ? now + 1 : control.value === 'decrement' ? now - 1 : field.min + Math.floor(Math.random() * span)
+      const next =
+        control.value === 'increment'
+          ? now + 1
+          : control.value === 'decrement'
+            ? now - 1
+            : field.min + Math.floor(Math.random() * span)
       seed.value = next > field.max ? field.min : next < field.min ? field.max : next
       return true
     })

@@ -4,8 +4,9 @@ import type { SavedImage } from '../../nodes/node.ts'
 import { duration } from '../format.ts'
 import type { Definition } from '../ports.ts'
 import type { NodeView, Picture } from '../state.ts'
+import { inputFile } from './input-file.ts'
 import { cells, drawPicture, type Box } from './pictures.ts'
-import { categoryColour, FONT, type Colours } from './theme.ts'
+import { categoryColour, FONT, MONO, type Colours } from './theme.ts'
 import { fieldWidgets, fitText, wrapText, type WidgetHost } from './widgets.ts'
 
 export type NodeHost = WidgetHost & {
@@ -18,6 +19,8 @@ export type NodeHost = WidgetHost & {
 /** Room a node makes for its first picture, in canvas units. */
 const PICTURE_HEIGHT = 172
 const PADDING = 10
+/** A node with at least this much room below its fields is waiting for a picture, and shows where it will be. */
+const PLACEHOLDER_FROM = 80
 /** Litegraph's modes. */
 export const MUTED = 2
 export const BYPASSED = 4
@@ -38,8 +41,10 @@ function nodeClass(definition: Definition, host: NodeHost): typeof LGraphNode {
       this.serialize_widgets = true
       for (const { name, label, type, optional, field } of definition.inputs)
         if (!field) this.addInput(name, type, { label, ...(optional && { shape: 7 as never }) })
-      for (const { name, label, type, field } of definition.inputs) if (field) this.addInput(name, type, { label, widget: { name } })
-      for (const { name, type } of definition.outputs) this.addOutput(name, type, { label: name.toLowerCase() === name ? name : undefined })
+      for (const { name, label, type, field } of definition.inputs)
+        if (field) this.addInput(name, type, { label, widget: { name } })
+      for (const { name, type } of definition.outputs)
+        this.addOutput(name, type, { label: name.toLowerCase() === name ? name : undefined })
       for (const port of definition.inputs) this.widgets = [...(this.widgets ?? []), ...fieldWidgets(port, host)]
       const [width, height] = this.computeSize()
       this.setSize([Math.max(width, 232), height])
@@ -47,7 +52,8 @@ function nodeClass(definition: Definition, host: NodeHost): typeof LGraphNode {
         host.view(String(this.id))?.status === 'running' ? { color: host.colours().accent, lineWidth: 2, padding: 1 } : undefined
       this.strokeStyles['error'] = () =>
         host.view(String(this.id))?.error !== undefined ? { color: host.colours().danger, lineWidth: 2, padding: 1 } : undefined
-      this.strokeStyles['selected'] = () => (this.selected ? { color: host.colours().accent, lineWidth: 2, padding: 2 } : undefined)
+      this.strokeStyles['selected'] = () =>
+        this.selected ? { color: host.colours().accent, lineWidth: 2, padding: 2 } : undefined
     }
 
     override get titleFontStyle(): string {
@@ -76,8 +82,8 @@ function nodeClass(definition: Definition, host: NodeHost): typeof LGraphNode {
       ctx.lineCap = 'round'
       ctx.lineJoin = 'round'
       ctx.beginPath()
-      if (this.collapsed) ctx.moveTo(x - 2, y - 4), ctx.lineTo(x + 2.5, y), ctx.lineTo(x - 2, y + 4)
-      else ctx.moveTo(x - 4, y - 2), ctx.lineTo(x, y + 2.5), ctx.lineTo(x + 4, y - 2)
+      if (this.collapsed) (ctx.moveTo(x - 2, y - 4), ctx.lineTo(x + 2.5, y), ctx.lineTo(x - 2, y + 4))
+      else (ctx.moveTo(x - 4, y - 2), ctx.lineTo(x, y + 2.5), ctx.lineTo(x + 4, y - 2))
       ctx.stroke()
     }
 
@@ -118,16 +124,16 @@ function nodeClass(definition: Definition, host: NodeHost): typeof LGraphNode {
     override onDrawForeground(ctx: CanvasRenderingContext2D): void {
       const view = host.view(String(this.id))
       const colours = host.colours()
-      if (!this.collapsed && view) this.drawContent(ctx, view, colours)
+      if (!this.collapsed) this.drawContent(ctx, view ?? {}, colours)
       if (view?.error !== undefined) drawError(ctx, view.error, this.size[0], this.collapsed ? 0 : this.size[1], colours)
     }
 
     /** Pictures and text that the node gave, below its fields. */
     private drawContent(ctx: CanvasRenderingContext2D, view: NodeView, colours: Colours): void {
-      const pictures = picturesOf(view, host)
+      const pictures = picturesOf(view, host, this.chosenPicture())
       const text = view.output?.text?.join('\n')
-      if (!pictures.length && !text) return
       const top = this.contentTop()
+      if (!pictures.length && !text && this.size[1] - top < PLACEHOLDER_FROM) return
       if (pictures.length) this.makeRoom(top + PICTURE_HEIGHT)
       else if (text) this.makeRoom(top + 60)
       const box: Box = { x: PADDING, y: top + 4, width: this.size[0] - 2 * PADDING, height: this.size[1] - top - PADDING - 4 }
@@ -135,9 +141,18 @@ function nodeClass(definition: Definition, host: NodeHost): typeof LGraphNode {
       ctx.beginPath()
       ctx.roundRect(box.x, box.y, box.width, box.height, 6)
       ctx.fillStyle = colours.well
+      ctx.globalAlpha = pictures.length || text ? 1 : 0.55
       ctx.fill()
+      ctx.globalAlpha = 1
       if (pictures.length) drawPictures(ctx, pictures, box)
       else if (text) drawLines(ctx, text, box, colours)
+    }
+
+    /** The file that a Load Image node points at: shown before anything has run. */
+    private chosenPicture(): SavedImage | undefined {
+      const port = definition.inputs.find(({ field }) => field?.kind === 'choice' && field.upload)
+      const name = port && this.widgets?.find(widget => widget.name === port.name)?.value
+      return typeof name === 'string' && name ? inputFile(name) : undefined
     }
 
     private contentTop(): number {
@@ -165,8 +180,8 @@ function statusText(mode: number, view: NodeView | undefined): string {
   return ''
 }
 
-function picturesOf(view: NodeView, host: NodeHost): Picture[] {
-  const finished = (view.output?.images ?? []).flatMap(image => host.picture(image) ?? [])
+function picturesOf(view: NodeView, host: NodeHost, chosen: SavedImage | undefined): Picture[] {
+  const finished = (view.output?.images ?? (chosen ? [chosen] : [])).flatMap(image => host.picture(image) ?? [])
   return finished.length || !view.preview ? finished : [view.preview.picture]
 }
 
@@ -181,12 +196,13 @@ function drawLines(ctx: CanvasRenderingContext2D, text: string, box: Box, colour
   ctx.beginPath()
   ctx.rect(box.x, box.y, box.width, box.height)
   ctx.clip()
-  ctx.font = `11px ${FONT}`
+  // Tables come as aligned text: equal widths, and cut at the edge rather than wrapped.
+  const isTable = / {2,}/.test(text)
+  ctx.font = isTable ? `10px ${MONO}` : `11px ${FONT}`
   ctx.fillStyle = colours.muted
   ctx.textAlign = 'left'
-  wrapText(ctx, text, box.width - 16)
-    .slice(0, Math.floor((box.height - 8) / 15))
-    .forEach((line, i) => ctx.fillText(line, box.x + 8, box.y + 16 + i * 15))
+  const lines = isTable ? text.split('\n') : wrapText(ctx, text, box.width - 16)
+  lines.slice(0, Math.floor((box.height - 8) / 15)).forEach((line, i) => ctx.fillText(line, box.x + 8, box.y + 16 + i * 15))
   ctx.restore()
 }
 
@@ -215,4 +231,3 @@ function drawError(ctx: CanvasRenderingContext2D, message: string, width: number
   ctx.textAlign = 'left'
   shown.forEach((line, i) => ctx.fillText(fitText(ctx, line, Math.max(width, 220) - 20), 10, bottom + 25 + i * 16))
 }
-

@@ -1,5 +1,5 @@
 /** What opens when a field on the canvas is clicked: a real input over it, or a list. */
-import { inputUrl } from '../api.ts'
+import { viewUrl } from '../api.ts'
 import type { App } from '../app.ts'
 import { pickFile } from '../files.ts'
 import { snap } from '../format.ts'
@@ -7,6 +7,7 @@ import type { Field } from '../ports.ts'
 import type { State } from '../shell.ts'
 import type { Store } from '../store.ts'
 import type { GraphEvents } from './graph-view.ts'
+import { inputFile } from './input-file.ts'
 import type { FieldAt } from './widgets.ts'
 
 export function fieldOverlays(store: Store<State>, app: () => App): Pick<GraphEvents, 'type' | 'choose' | 'upload'> {
@@ -42,7 +43,7 @@ export function fieldOverlays(store: Store<State>, app: () => App): Pick<GraphEv
           items: field.options.map(option => ({
             label: option,
             checked: option === value,
-            image: field.upload ? inputUrl(option) : undefined,
+            image: field.upload ? viewUrl(inputFile(option)) : undefined,
             run: () => app().setField(String(node.id), port.name, option),
           })),
         },

@@ -5,7 +5,12 @@ import type { Picture } from '../state.ts'
 export type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
 
 /** The grid of `count` pictures of one `aspect` (width / height) that shows them largest in a space. Gap in the same units. Pure. */
-export function grid(count: number, aspect: number, space: { width: number; height: number }, gap = 4): { columns: number; rows: number; width: number; height: number } {
+export function grid(
+  count: number,
+  aspect: number,
+  space: { width: number; height: number },
+  gap = 4,
+): { columns: number; rows: number; width: number; height: number } {
   let best = { columns: 1, rows: count, width: 0, height: 0 }
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns)
@@ -40,7 +45,10 @@ export function drawPicture(ctx: CanvasRenderingContext2D, picture: Picture, box
 }
 
 /** Finished images by address; loads on first asking and calls back when there is something new to draw. */
-export function createPictures(url: (image: SavedImage) => string, loaded: () => void): { get(image: SavedImage): Picture | undefined } {
+export function createPictures(
+  url: (image: SavedImage) => string,
+  loaded: () => void,
+): { get(image: SavedImage): Picture | undefined } {
   const cache = new Map<string, HTMLImageElement>()
   const KEEP = 300
   return {

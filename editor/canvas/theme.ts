@@ -44,6 +44,8 @@ const PROPERTIES: Record<keyof Colours, string> = {
 
 export const FONT = '"Inter Variable", system-ui, sans-serif'
 
+export const MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", monospace'
+
 /** Mid tones that stand on dark and on light. Types that are not listed get one of `OTHERS` by their name. */
 const TYPES: Readonly<Record<string, string>> = {
   PATRONUS: '#a78bfa',
@@ -72,7 +74,9 @@ export const categoryColour = (category: string): string => OTHERS[hash(category
 
 export function readColours(element: Element): Colours {
   const style = getComputedStyle(element)
-  return Object.fromEntries(Object.entries(PROPERTIES).map(([name, property]) => [name, style.getPropertyValue(property).trim()])) as Colours
+  return Object.fromEntries(
+    Object.entries(PROPERTIES).map(([name, property]) => [name, style.getPropertyValue(property).trim()]),
+  ) as Colours
 }
 
 /** Sets litegraph's own globals: what it draws itself (slots, links, groups, outlines). */

@@ -11,7 +11,13 @@ import { FONT, type Colours } from './theme.ts'
 export type Widget = NonNullable<LGraphNode['widgets']>[number]
 export type Rect = { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
 /** A field as it lies on a node, for whoever puts an input or a menu over it. Canvas units, from the node's corner. */
-export type FieldAt = { readonly node: LGraphNode; readonly port: Port; readonly field: Field; readonly rect: Rect; readonly value: Value }
+export type FieldAt = {
+  readonly node: LGraphNode
+  readonly port: Port
+  readonly field: Field
+  readonly rect: Rect
+  readonly value: Value
+}
 
 export type WidgetHost = {
   readonly colours: () => Colours
@@ -31,7 +37,14 @@ const RADIUS = 5
 /** A pixel of pointer travel changes a number by a step; with Shift, by a tenth of one. */
 const SCRUB = 1
 
-type Draw = (ctx: CanvasRenderingContext2D, node: LGraphNode, width: number, y: number, height: number, lowQuality?: boolean) => void
+type Draw = (
+  ctx: CanvasRenderingContext2D,
+  node: LGraphNode,
+  width: number,
+  y: number,
+  height: number,
+  lowQuality?: boolean,
+) => void
 
 export function fieldWidgets(port: Port, host: WidgetHost): Widget[] {
   const { field } = port
@@ -93,7 +106,8 @@ function gesture(pointer: CanvasPointer, canvas: LGraphCanvas, at: FieldAt, host
   if (field.kind === 'boolean') pointer.onClick = () => set(!at.value)
   else if (field.kind === 'text') pointer.onClick = () => host.type(at)
   else if (field.kind === 'choice')
-    pointer.onClick = event => (field.upload && x(event) > rect.width - ROW ? host.upload(at) : stepChoice(at, x(event), host, set))
+    pointer.onClick = event =>
+      field.upload && x(event) > rect.width - ROW ? host.upload(at) : stepChoice(at, x(event), host, set)
   else if (field.slider) {
     const slide = (event: { canvasX: number }) =>
       set(snap(field.min + Math.min(1, Math.max(0, x(event) / rect.width)) * (field.max - field.min), field))
@@ -126,7 +140,15 @@ function stepChoice(at: FieldAt, x: number, host: WidgetHost, set: (value: Value
   else if (!by) host.choose(at)
 }
 
-function drawField(ctx: CanvasRenderingContext2D, rect: Rect, label: string, field: Field, value: Value, colours: Colours, lowQuality?: boolean): void {
+function drawField(
+  ctx: CanvasRenderingContext2D,
+  rect: Rect,
+  label: string,
+  field: Field,
+  value: Value,
+  colours: Colours,
+  lowQuality?: boolean,
+): void {
   const { x, y, width, height } = rect
   ctx.beginPath()
   ctx.roundRect(x, y, width, height, RADIUS)
@@ -139,7 +161,8 @@ function drawField(ctx: CanvasRenderingContext2D, rect: Rect, label: string, fie
   ctx.beginPath()
   ctx.roundRect(x, y, width, height, RADIUS)
   ctx.stroke()
-  if (field.kind === 'text' && field.multiline) return drawText(ctx, rect, String(value) || field.placeholder || label, value !== '', colours)
+  if (field.kind === 'text' && field.multiline)
+    return drawText(ctx, rect, String(value) || field.placeholder || label, value !== '', colours)
   const ends = field.kind === 'choice' || (field.kind === 'number' && !field.slider)
   if (ends) drawEnds(ctx, rect, field.kind === 'choice' && field.upload, colours)
   const right = field.kind === 'boolean' ? 38 : ends ? (field.kind === 'choice' && field.upload ? 28 : 18) : 9
@@ -159,7 +182,13 @@ function drawFill(ctx: CanvasRenderingContext2D, { x, y, width, height }: Rect, 
 }
 
 /** Label on the left, value on the right; the label gives way first. */
-function drawRow(ctx: CanvasRenderingContext2D, { x, y, width, height }: Rect, label: string, value: string, colours: Colours): void {
+function drawRow(
+  ctx: CanvasRenderingContext2D,
+  { x, y, width, height }: Rect,
+  label: string,
+  value: string,
+  colours: Colours,
+): void {
   const middle = y + height / 2 + 0.5
   ctx.textBaseline = 'middle'
   ctx.font = `12px ${FONT}`
@@ -214,7 +243,13 @@ function drawSwitch(ctx: CanvasRenderingContext2D, x: number, middle: number, on
   ctx.fill()
 }
 
-function drawText(ctx: CanvasRenderingContext2D, { x, y, width, height }: Rect, text: string, filled: boolean, colours: Colours): void {
+function drawText(
+  ctx: CanvasRenderingContext2D,
+  { x, y, width, height }: Rect,
+  text: string,
+  filled: boolean,
+  colours: Colours,
+): void {
   ctx.save()
   ctx.beginPath()
   ctx.rect(x, y, width, height)

@@ -96,7 +96,11 @@ function TableView({ table: { title, columns, rows }, table }: { table: Table })
           </tbody>
         </table>
       </div>
-      {rows.length > LONGEST && <p class="faint small">First {LONGEST} of {rows.length} rows; the CSV has all.</p>}
+      {rows.length > LONGEST && (
+        <p class="faint small">
+          First {LONGEST} of {rows.length} rows; the CSV has all.
+        </p>
+      )}
     </figure>
   )
 }

@@ -15,7 +15,9 @@ export function DialogLayer({ app }: { app: App }) {
   return null
 }
 
-function Sheet({ app, title, children, wide }: { app: App; title: string; children: ComponentChildren; wide?: boolean }) {
+type SheetProps = { app: App; title: string; children: ComponentChildren; wide?: boolean; hasSearch?: boolean }
+
+function Sheet({ app, title, children, wide, hasSearch }: SheetProps) {
   const element = useRef<HTMLDialogElement>(null)
   useEffect(() => element.current?.showModal(), [])
   const close = () => app.show({ dialog: undefined })
@@ -28,7 +30,7 @@ function Sheet({ app, title, children, wide }: { app: App; title: string; childr
       onKeyDown={event => event.stopPropagation()}
       onClick={event => event.target === element.current && close()}
     >
-      <div class="sheet">
+      <div class="sheet" tabIndex={-1} autofocus={!hasSearch}>
         <header class="row">
           <h2>{title}</h2>
           <span class="grow" />
@@ -64,7 +66,14 @@ function Shortcuts({ app }: { app: App }) {
     <Sheet app={app} title="Keyboard and mouse" wide>
       <div class="columns">
         {groups.map(group => (
-          <KeyList key={group} title={group} rows={COMMANDS.filter(command => command.group === group && command.keys).map(({ keys, label }) => [keyText(keys) ?? '', label])} />
+          <KeyList
+            key={group}
+            title={group}
+            rows={COMMANDS.filter(command => command.group === group && command.keys).map(({ keys, label }) => [
+              keyText(keys) ?? '',
+              label,
+            ])}
+          />
         ))}
         <KeyList title="Mouse" rows={MOUSE} />
       </div>
@@ -98,14 +107,22 @@ function Workflows({ app }: { app: App }) {
     void app.openListed(item)
   }
   return (
-    <Sheet app={app} title="Workflows" wide>
+    <Sheet app={app} title="Workflows" wide hasSearch>
       <div class="search">
         <Icon name="search" />
-        <input autofocus placeholder="Search workflows" aria-label="Search workflows" value={query} onInput={event => setQuery(event.currentTarget.value)} />
+        <input
+          autofocus
+          placeholder="Search workflows"
+          aria-label="Search workflows"
+          value={query}
+          onInput={event => setQuery(event.currentTarget.value)}
+        />
       </div>
       <Cards title="Shipped" items={found.filter(({ from }) => from === 'shipped')} open={open} />
       <Cards title="Yours, on this server" items={found.filter(({ from }) => from === 'user')} open={open} />
-      {!found.length && <div class="empty small">{query ? `No workflow matches “${query}”.` : 'The server lists no workflows.'}</div>}
+      {!found.length && (
+        <div class="empty small">{query ? `No workflow matches “${query}”.` : 'The server lists no workflows.'}</div>
+      )}
       <footer class="row">
         <span class="faint">Or drop a workflow file, or a PNG made here, anywhere on the page.</span>
         <span class="grow" />

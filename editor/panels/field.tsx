@@ -1,14 +1,22 @@
 /** A field of a node as a form control. Made from the port alone: no node has page code of its own. */
 import type { App } from '../app.ts'
+import { inputFile } from '../canvas/input-file.ts'
 import { parseField } from '../canvas/overlays.ts'
 import { fixed, snap } from '../format.ts'
 import type { Field, Port } from '../ports.ts'
 import type { Value } from '../shell.ts'
 import { Icon } from './icons.tsx'
 import { pickFile } from '../files.ts'
-import { inputUrl } from '../api.ts'
+import { viewUrl } from '../api.ts'
 
-type Props = { readonly app: App; readonly node: string; readonly port: Port; readonly field: Field; readonly value: Value; readonly linkedFrom?: string }
+type Props = {
+  readonly app: App
+  readonly node: string
+  readonly port: Port
+  readonly field: Field
+  readonly value: Value
+  readonly linkedFrom?: string
+}
 
 export function FieldRow(props: Props) {
   const { port, linkedFrom, node } = props
@@ -26,14 +34,37 @@ function Control({ app, node, port, field, value, id }: Props & { id: string }) 
   const set = (next: Value | undefined, isFinal = true) => next !== undefined && app.setField(node, port.name, next, isFinal)
   switch (field.kind) {
     case 'boolean':
-      return <input id={id} type="checkbox" class="switch" role="switch" checked={value === true} onChange={event => set(event.currentTarget.checked)} />
+      return (
+        <input
+          id={id}
+          type="checkbox"
+          class="switch"
+          role="switch"
+          checked={value === true}
+          onChange={event => set(event.currentTarget.checked)}
+        />
+      )
     case 'choice':
       return <Choice app={app} node={node} field={field} id={id} value={String(value)} set={set} />
     case 'text':
       return field.multiline ? (
-        <textarea id={id} class="input" rows={4} value={String(value)} placeholder={field.placeholder} spellcheck={false} onChange={event => set(event.currentTarget.value)} />
+        <textarea
+          id={id}
+          class="input"
+          rows={4}
+          value={String(value)}
+          placeholder={field.placeholder}
+          spellcheck={false}
+          onChange={event => set(event.currentTarget.value)}
+        />
       ) : (
-        <input id={id} class="input" value={String(value)} placeholder={field.placeholder} onChange={event => set(event.currentTarget.value)} />
+        <input
+          id={id}
+          class="input"
+          value={String(value)}
+          placeholder={field.placeholder}
+          onChange={event => set(event.currentTarget.value)}
+        />
       )
     case 'number':
       return (
@@ -67,7 +98,14 @@ function Control({ app, node, port, field, value, id }: Props & { id: string }) 
   }
 }
 
-type ChoiceProps = { app: App; node: string; field: Extract<Field, { kind: 'choice' }>; id: string; value: string; set: (value: string) => unknown }
+type ChoiceProps = {
+  app: App
+  node: string
+  field: Extract<Field, { kind: 'choice' }>
+  id: string
+  value: string
+  set: (value: string) => unknown
+}
 
 function Choice({ app, node, field, id, value, set }: ChoiceProps) {
   const options = field.options.includes(value) ? field.options : [value, ...field.options]
@@ -82,7 +120,7 @@ function Choice({ app, node, field, id, value, set }: ChoiceProps) {
   const upload = () => void pickFile('image/*').then(file => file && app.placePicture(file, { node }))
   return (
     <span class="with-picture">
-      {value && <img src={inputUrl(value)} alt={value} class="crisp" />}
+      {value && <img src={viewUrl(inputFile(value))} alt={value} class="crisp" />}
       <span class="stack">
         {select}
         <button class="button" onClick={upload}>

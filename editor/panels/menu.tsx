@@ -46,7 +46,13 @@ function MenuBox({ app, menu }: { app: App; menu: Menu }) {
     event.stopPropagation()
   }
   return (
-    <div class="menu" ref={box} style={{ minWidth: menu.width }} onKeyDown={onKeyDown} onContextMenu={event => event.preventDefault()}>
+    <div
+      class="menu"
+      ref={box}
+      style={{ minWidth: menu.width }}
+      onKeyDown={onKeyDown}
+      onContextMenu={event => event.preventDefault()}
+    >
       {menu.title && <div class="menu-title">{menu.title}</div>}
       {menu.filter && (
         <div class="search">

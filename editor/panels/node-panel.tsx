@@ -34,7 +34,10 @@ export function NodePanel({ app }: { app: App }) {
 type FormProps = { app: App; node: GraphNode; definition: Definition; nameOf: (id: string) => string }
 
 function Form({ app, node, definition, nameOf }: FormProps) {
-  const trouble = usePart(app, ({ live }: State) => live.nodes[node.id]?.error ?? live.problems.find(problem => problem.node === node.id)?.message)
+  const trouble = usePart(
+    app,
+    ({ live }: State) => live.nodes[node.id]?.error ?? live.problems.find(problem => problem.node === node.id)?.message,
+  )
   const fields = definition.inputs.filter((port): port is Port & { field: Field } => !!port.field)
   const sockets = definition.inputs.filter(port => !port.field)
   return (
@@ -55,7 +58,13 @@ function Form({ app, node, definition, nameOf }: FormProps) {
                 linkedFrom={node.links[port.name] && nameOf(node.links[port.name].node)}
               />
               {port.field.kind === 'number' && port.field.seed && (
-                <FieldRow app={app} node={node.id} port={AFTER_RUN_PORT} field={AFTER_RUN_PORT.field as Field} value={node.values[AFTER_RUN] ?? 'fixed'} />
+                <FieldRow
+                  app={app}
+                  node={node.id}
+                  port={AFTER_RUN_PORT}
+                  field={AFTER_RUN_PORT.field as Field}
+                  value={node.values[AFTER_RUN] ?? 'fixed'}
+                />
               )}
             </>
           ))}
@@ -65,7 +74,13 @@ function Form({ app, node, definition, nameOf }: FormProps) {
         <section>
           <h3>Inputs</h3>
           {sockets.map(({ name, label, type, help, optional }) => (
-            <PortHelp key={name} label={label} type={type} help={help} note={node.links[name] ? `from ${nameOf(node.links[name].node)}` : optional ? 'optional' : 'not linked'} />
+            <PortHelp
+              key={name}
+              label={label}
+              type={type}
+              help={help}
+              note={node.links[name] ? `from ${nameOf(node.links[name].node)}` : optional ? 'optional' : 'not linked'}
+            />
           ))}
         </section>
       )}
@@ -95,7 +110,8 @@ const PortHelp = ({ label, type, help, note }: { label: string; type: string; he
 
 const Unknown = ({ node }: { node: GraphNode }) => (
   <p class="trouble">
-    This server has no node of type “{node.type}”. The node is kept as it came, so that saving loses nothing, but it cannot run here.
+    This server has no node of type “{node.type}”. The node is kept as it came, so that saving loses nothing, but it cannot run
+    here.
   </p>
 )
 

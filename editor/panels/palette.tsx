@@ -103,7 +103,13 @@ function PaletteRow({ definition, heading, isActive, hover, choose }: RowProps) 
   return (
     <>
       {heading !== undefined && <div class="heading">{heading.replaceAll('/', ' › ') || 'Other'}</div>}
-      <button role="option" aria-selected={isActive} class={isActive ? 'palette-row active' : 'palette-row'} onPointerMove={() => !isActive && hover()} onClick={choose}>
+      <button
+        role="option"
+        aria-selected={isActive}
+        class={isActive ? 'palette-row active' : 'palette-row'}
+        onPointerMove={() => !isActive && hover()}
+        onClick={choose}
+      >
         <span class="label">{definition.title}</span>
         <Types of={definition.outputs} />
       </button>

@@ -23,7 +23,11 @@ export function PlotView({ plot }: { plot: Plot }) {
   return (
     <figure class="plot">
       <figcaption>{plot.title}</figcaption>
-      <div ref={host} role="img" aria-label={`${plot.title}: ${plot.y.label} over ${plot.x.label}, ${plot.series.map(({ name }) => name).join(', ')}`} />
+      <div
+        ref={host}
+        role="img"
+        aria-label={`${plot.title}: ${plot.y.label} over ${plot.x.label}, ${plot.series.map(({ name }) => name).join(', ')}`}
+      />
     </figure>
   )
 }
@@ -32,7 +36,14 @@ function draw(plot: Plot, element: HTMLElement): uPlot {
   const style = getComputedStyle(element)
   const [text, line] = [style.getPropertyValue('--muted').trim(), style.getPropertyValue('--line').trim()]
   const { data, series, bands } = columns(plot)
-  const axis: uPlot.Axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: '11px "Inter Variable"', labelFont: '11px "Inter Variable"', labelSize: 22 }
+  const axis: uPlot.Axis = {
+    stroke: text,
+    grid: { stroke: line, width: 1 },
+    ticks: { stroke: line, width: 1 },
+    font: '11px "Inter Variable"',
+    labelFont: '11px "Inter Variable"',
+    labelSize: 22,
+  }
   return new uPlot(
     {
       width: element.clientWidth,
@@ -63,11 +74,18 @@ function columns({ x, series }: Plot): { data: uPlot.AlignedData; series: uPlot.
   series.forEach(({ name, y, band, dashed }, i) => {
     const stroke = SERIES[i % SERIES.length]
     data.push(sorted(y))
-    drawn.push({ label: name, stroke, width: 2, dash: dashed ? [6, 4] : undefined, value: (_, value) => (value === null ? '–' : value.toPrecision(4)) })
+    drawn.push({
+      label: name,
+      stroke,
+      width: 2,
+      dash: dashed ? [6, 4] : undefined,
+      value: (_, value) => (value === null ? '–' : value.toPrecision(4)),
+    })
     if (!band) return
     const at = drawn.length
     data.push(sorted(y.map((value, j) => value + band[j])), sorted(y.map((value, j) => value - band[j])))
-    for (const side of ['upper', 'lower']) drawn.push({ label: `${name} ${side}`, stroke: 'transparent', points: { show: false }, class: 'no-legend' })
+    for (const side of ['upper', 'lower'])
+      drawn.push({ label: `${name} ${side}`, stroke: 'transparent', points: { show: false }, class: 'no-legend' })
     bands.push({ series: [at, at + 1], fill: `${stroke}2e` })
   })
   return { data: data as uPlot.AlignedData, series: drawn, bands }

@@ -18,13 +18,26 @@ export function ProblemPanel({ app }: { app: App }) {
   return (
     <ul class="panel-body problem-list">
       {problems.map((problem, i) => (
-        <Row key={i} app={app} problem={problem} title={nodes.find(node => node.id === problem.node)?.title ?? problem.nodeType} />
+        <Row
+          key={i}
+          app={app}
+          problem={problem}
+          title={nodes.find(node => node.id === problem.node)?.title ?? problem.nodeType}
+        />
       ))}
     </ul>
   )
 }
 
-function Row({ app, problem: { node, message, details, severity }, title }: { app: App; problem: Problem; title: string | undefined }) {
+function Row({
+  app,
+  problem: { node, message, details, severity },
+  title,
+}: {
+  app: App
+  problem: Problem
+  title: string | undefined
+}) {
   return (
     <li class={`problem ${severity}`}>
       <button disabled={node === undefined} onClick={() => node !== undefined && app.view.focus(node)}>

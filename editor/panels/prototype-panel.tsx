@@ -1,5 +1,5 @@
 /** The prototype bank of the checkpoint in the graph. Every slider writes a line into the node that takes edits. */
-import { memo } from 'preact/compat'
+import { Component } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { tileUrl } from '../api.ts'
 import type { App } from '../app.ts'
@@ -25,7 +25,13 @@ function createBankReader(): (state: State) => readonly Prototype[] {
 }
 
 const isSame = (a: Prototype, b: Prototype | undefined): boolean =>
-  !!b && a.edit === b.edit && a.live === b.live && a.onImage === b.onImage && a.name === b.name && a.range.max === b.range.max && a.range.min === b.range.min
+  !!b &&
+  a.edit === b.edit &&
+  a.live === b.live &&
+  a.onImage === b.onImage &&
+  a.name === b.name &&
+  a.range.max === b.range.max &&
+  a.range.min === b.range.min
 
 /** The timestep of the x̂0 whose ŝ is being told; undefined while nothing is sampled. */
 function runningLevel({ live }: State): number | undefined {
@@ -78,7 +84,12 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
       <div class="bank-head">
         <div class="search">
           <Icon name="search" size={16} />
-          <input placeholder={`Search ${bank.length} prototypes`} aria-label="Search prototypes" value={query} onInput={event => setQuery(event.currentTarget.value)} />
+          <input
+            placeholder={`Search ${bank.length} prototypes`}
+            aria-label="Search prototypes"
+            value={query}
+            onInput={event => setQuery(event.currentTarget.value)}
+          />
         </div>
         <div class="row">
           <div class="segments" role="radiogroup" aria-label="Order">
@@ -88,18 +99,35 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
               </button>
             ))}
           </div>
-          <button class={`chip-button${editedOnly ? ' on' : ''}`} aria-pressed={editedOnly} disabled={!edited && !editedOnly} onClick={() => setEditedOnly(!editedOnly)}>
+          <button
+            class={`chip-button${editedOnly ? ' on' : ''}`}
+            aria-pressed={editedOnly}
+            disabled={!edited && !editedOnly}
+            onClick={() => setEditedOnly(!editedOnly)}
+          >
             {edited ? `Edited ${edited}` : 'Edited'}
           </button>
         </div>
       </div>
       <Target app={app} node={node} edited={edited} />
-      {!measured && node && <p class="faint hint">Run the graph once to see how strongly each prototype is present in your picture.</p>}
+      {!measured && node && (
+        <p class="faint hint">Run the graph once to see how strongly each prototype is present in your picture.</p>
+      )}
       {isSampling && <p class="faint hint live-hint">Live: presence in the picture as it forms (t = {t}).</p>}
       <ul class="bank-list" aria-label="Prototypes">
         {shown.map(({ index }) => {
           const prototype = current.get(index)
-          return prototype && <Row key={index} app={app} prototype={prototype} tile={hasTiles ? tileUrl(checkpoint, index) : undefined} canEdit={node !== undefined} />
+          return (
+            prototype && (
+              <Row
+                key={index}
+                app={app}
+                prototype={prototype}
+                tile={hasTiles ? tileUrl(checkpoint, index) : undefined}
+                canEdit={node !== undefined}
+              />
+            )
+          )
         })}
       </ul>
       {!shown.length && <Empty title={editedOnly ? 'No edits yet' : `No prototype matches “${query}”`} />}
@@ -138,14 +166,23 @@ function Target({ app, node, edited }: { app: App; node: ReturnType<typeof editN
 
 type RowProps = { readonly app: App; readonly prototype: Prototype; readonly tile: string | undefined; readonly canEdit: boolean }
 
-const Row = memo(
-  function Row({ app, prototype, tile, canEdit }: RowProps) {
+/** Drawn again only when its own prototype changed: a hundred rows follow every step of a sampler. */
+class Row extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    return next.prototype !== this.props.prototype || next.canEdit !== this.props.canEdit || next.tile !== this.props.tile
+  }
+
+  override render({ app, prototype, tile, canEdit }: RowProps) {
     const { index, name, range, onImage, live, edit } = prototype
     const value = edit ?? onImage ?? range.min
-    const part = (x: number) => `${(100 * Math.min(1, Math.max(0, (x - range.min) / (range.max - range.min)))).toFixed(1)}%`
+    const part = (x: number) => Math.min(1, Math.max(0, (x - range.min) / (range.max - range.min))).toFixed(4)
+    const at = (x: number) => ({ '--at': part(x) })
     const label = name ?? `Prototype ${index}`
     return (
-      <li class={edit === undefined ? 'bank-row' : 'bank-row edited'} style={{ '--part': part(value) }}>
+      <li
+        class={edit === undefined ? 'bank-row' : 'bank-row edited'}
+        style={{ '--part': `${(100 * Number(part(value))).toFixed(1)}%` }}
+      >
         <Tile src={tile} index={index} />
         <div class="bank-main">
           <div class="row">
@@ -170,9 +207,9 @@ const Row = memo(
               onChange={event => app.setPrototype(index, event.currentTarget.valueAsNumber)}
               onDblClick={() => app.setPrototype(index, undefined)}
             />
-            {range.min < 0 && <i class="tick zero" style={{ left: part(0) }} title="0" />}
-            {onImage !== undefined && <i class="tick image" style={{ left: part(onImage) }} title={`On this picture: ${fixed(onImage)}`} />}
-            {live !== undefined && <i class="live-bar" style={{ width: part(live) }} />}
+            {range.min < 0 && <i class="tick zero" style={at(0)} title="0" />}
+            {onImage !== undefined && <i class="tick image" style={at(onImage)} title={`On this picture: ${fixed(onImage)}`} />}
+            {live !== undefined && <i class="live-bar" style={at(live)} />}
           </div>
           <div class="row bank-ends faint mono">
             <span>{fixed(range.min, 1)}</span>
@@ -193,9 +230,8 @@ const Row = memo(
         </button>
       </li>
     )
-  },
-  (a, b) => a.prototype === b.prototype && a.canEdit === b.canEdit && a.tile === b.tile,
-)
+  }
+}
 
 /** The patch that shows the prototype, or its number on a colour of its own. */
 function Tile({ src, index }: { src: string | undefined; index: number }) {

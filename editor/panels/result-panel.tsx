@@ -14,14 +14,21 @@ export function ResultPanel({ app }: { app: App }) {
       <div class="empty">
         <Icon name="play" size={28} />
         <p>No pictures yet</p>
-        <p class="faint">Press Run (Ctrl+Enter). Every picture carries the graph that made it: drop one on the canvas to get the graph back.</p>
+        <p class="faint">
+          Press Run (Ctrl+Enter). Every picture carries the graph that made it: drop one on the canvas to get the graph back.
+        </p>
       </div>
     )
   return (
     <div class="panel-body">
       <div class="result-grid">
         {results.map((result, i) => (
-          <button key={viewUrl(result.image)} class="result" title={`${result.image.filename} – open`} onClick={() => app.show({ dialog: { result: i } })}>
+          <button
+            key={viewUrl(result.image)}
+            class="result"
+            title={`${result.image.filename} – open`}
+            onClick={() => app.show({ dialog: { result: i } })}
+          >
             <img class="crisp" src={viewUrl(result.image)} alt={result.image.filename} loading="lazy" />
             <span class="faint">{new Date(result.at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}</span>
           </button>
@@ -61,7 +68,13 @@ function Viewer({ app, result, at, count }: { app: App; result: Result; at: numb
     event.stopPropagation()
   }
   return (
-    <dialog ref={element} class="dialog viewer" onClose={close} onKeyDown={onKeyDown} onClick={event => event.target === element.current && close()}>
+    <dialog
+      ref={element}
+      class="dialog viewer"
+      onClose={close}
+      onKeyDown={onKeyDown}
+      onClick={event => event.target === element.current && close()}
+    >
       <div class="viewer-body">
         <img class="crisp" src={viewUrl(result.image)} alt={result.image.filename} />
         <footer class="row">

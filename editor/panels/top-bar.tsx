@@ -13,7 +13,13 @@ export function CommandButton({ app, id, icon, label }: { app: App; id: string; 
   const off = usePart(app, () => isOff?.(app) ?? false)
   const key = keyText(keys)
   return (
-    <button class={label ? 'button' : 'button square'} title={key ? `${name} (${key})` : name} aria-label={name} disabled={off} onClick={() => run(app)}>
+    <button
+      class={label ? 'button' : 'button square'}
+      title={key ? `${name} (${key})` : name}
+      aria-label={name}
+      disabled={off}
+      onClick={() => run(app)}
+    >
       <Icon name={icon} />
       {label}
     </button>
@@ -116,7 +122,9 @@ function Connection({ app }: { app: App }) {
   return (
     <div class="connection" role="status" title={CONNECTION[connection]}>
       <span class={`dot ${connection}`} />
-      <span>{connection === 'open' ? (queue ? `${queue} in the queue` : 'Ready') : connection === 'lost' ? 'Offline' : 'Connecting'}</span>
+      <span>
+        {connection === 'open' ? (queue ? `${queue} in the queue` : 'Ready') : connection === 'lost' ? 'Offline' : 'Connecting'}
+      </span>
     </div>
   )
 }
@@ -150,7 +158,12 @@ function RunButtons({ app }: { app: App }) {
   return (
     <div class="row tight run-buttons">
       {run && (
-        <button class="button stop" title="Stop the run (Ctrl+Alt+Enter)" disabled={run.state === 'cancelling'} onClick={() => void app.cancel()}>
+        <button
+          class="button stop"
+          title="Stop the run (Ctrl+Alt+Enter)"
+          disabled={run.state === 'cancelling'}
+          onClick={() => void app.cancel()}
+        >
           <Icon name="stop" filled size={14} />
           {run.state === 'cancelling' ? 'Stopping' : 'Stop'}
         </button>
