@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { AnyNode, Catalog, Context, Ui } from '../nodes/node.ts'
 import { asLink, runOrder, signatures, type NodeId, type Prompt } from '../workflows/graph.ts'
 import type { Cache, Result } from './cache.ts'
@@ -50,6 +51,8 @@ export async function execute(job: Job, catalog: Catalog, host: Host): Promise<O
     }
     let inputs: Record<string, unknown> = {}
     try {
+      // A cancel can only be heard in a turn of the event loop, and nodes that are quick never give one.
+      await turn()
       signal.throwIfAborted()
       progress.start(id)
       tell({ type: 'executing', data: { node: id, display_node: id, prompt_id } })
@@ -126,11 +129,17 @@ function complete(spec: AnyNode, outputs: Record<string, unknown>): Record<strin
   return outputs
 }
 
+/** Every change tells all bars; without a bound, thousands of nodes would tell millions. */
+const mostBars = 200
+
 /** The bars of a run: every change is told with the state of all nodes that were begun, as ComfyUI does. */
 function progressOf(prompt_id: string, tell: Host['tell']) {
   const nodes: Record<NodeId, NodeProgress> = {}
   const set = (id: NodeId, change: Partial<NodeProgress>) => {
     nodes[id] = { ...nodes[id], ...change }
+    const [oldest] =
+      Object.keys(nodes).length > mostBars ? Object.keys(nodes).filter(other => nodes[other].state === 'finished') : []
+    if (oldest !== undefined) delete nodes[oldest]
     tell({ type: 'progress_state', data: { prompt_id, nodes: { ...nodes } } })
   }
   return {

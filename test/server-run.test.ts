@@ -141,6 +141,23 @@ test('an interrupt for another job leaves the running one alone', async () => {
   await client.close()
 })
 
+test('a cancel stops a graph of many quick nodes that never pause', async () => {
+  const client = await connect(server)
+  const length = 4000
+  const chain: Record<string, object> = {
+    '0': { class_type: 'Constant', inputs: { value: 1 } },
+    end: { class_type: 'Show', inputs: { value: [String(length), 0] } },
+  }
+  for (let i = 1; i <= length; i++) chain[i] = { class_type: 'Add', inputs: { a: [String(i - 1), 0], b: 1 } }
+  const { body } = await submit(server, chain, { client_id: client.id })
+  await client.until(one => one.type === 'executing' && one.data.node === '50')
+  await fetch(`${server.origin}/interrupt`, { method: 'POST' })
+  await client.done(body.prompt_id)
+  expect(client.heard.some(one => one.type === 'execution_interrupted')).toBe(true)
+  expect(server.counts.Add).toBeLessThan(length)
+  await client.close()
+})
+
 test('a client hears of its own jobs only, but every client hears how long the queue is', async () => {
   const [mine, other] = [await connect(server), await connect(server)]
   const { body } = await submit(server, stepping(3), { client_id: mine.id })
