@@ -1,8 +1,8 @@
 /** When a prototype appears while the picture forms (spec section 6.7). */
 import type { Patronus } from '../engine/patronus.ts'
-import { concat, type Tensor } from '../model/tensor.ts'
+import type { Tensor } from '../model/tensor.ts'
 import { checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
-import { invertImages, sampleFrom, type Hooks, type Level } from './sampling.ts'
+import { invertImages, isFrame, sampleFrom, type Hooks, type Level } from './sampling.ts'
 
 /** Mean over the pictures, and standard deviation (the figure's band), at every visited timestep. */
 export type Curve = { readonly mean: readonly number[]; readonly std: readonly number[] }
@@ -28,12 +28,13 @@ export type Emergence = {
   /** Visited timesteps, falling. */
   readonly t: readonly number[]
   readonly prototypes: readonly PrototypeEmergence[]
-  /** x̂0 [B,H,W,C] -1…1 and its s [B,m] at every visited timestep, for the first prototype raised. */
-  readonly x0: readonly Tensor[]
-  readonly activations: readonly Tensor[]
+  /** Up to about 100 frames of the run with the first prototype raised: x̂0 [B,H,W,C] -1…1 and its s [B,m]. */
+  readonly frames: readonly Frame[]
 }
 
-type Run = { readonly t: number[]; readonly x0: Tensor[]; readonly s: Tensor[] }
+export type Frame = { readonly t: number; readonly x0: Tensor; readonly s: Tensor }
+
+type Run = { readonly t: number[]; readonly s: Tensor[]; readonly frames: Frame[] }
 
 /** x0 [B,H,W,C] -1…1, B pictures over which the curves are averaged. `value` overrides each prototype's own maximum. */
 export async function emergence(
@@ -60,23 +61,25 @@ export async function emergence(
     const raised = curve(run.s, s, j)
     traced.push({ prototype: j, value: target, raised, control: curve(control.s, s, j), ...onsets(run.t, raised.mean) })
   }
-  return { t: control.t, prototypes: traced, x0: first?.x0 ?? [], activations: first?.s ?? [] }
+  return { t: control.t, prototypes: traced, frames: first?.frames ?? [] }
 }
 
 /** One DDIM run with every x̂0 encoded again: ŝ(t) = s(f(x̂0(t))). */
 async function watch(
   patronus: Patronus,
   noise: Level,
-  s: Tensor,
+  wanted: Tensor,
   steps: number,
   onStep: (done: number, x0: Tensor) => Promise<void> | void,
 ): Promise<Run> {
-  const run: Run = { t: [], x0: [], s: [] }
-  for await (const step of sampleFrom(patronus, noise, s, { steps })) {
-    run.t.push(step.t)
-    run.x0.push(step.x0)
-    run.s.push((await patronus.encode(step.x0)).s)
-    await onStep(step.index + 1, step.x0)
+  const run: Run = { t: [], s: [], frames: [] }
+  for await (const step of sampleFrom(patronus, noise, wanted, { steps })) {
+    const { t, x0 } = step
+    const { s } = await patronus.encode(x0)
+    run.t.push(t)
+    run.s.push(s)
+    if (isFrame(step.index, step.count)) run.frames.push({ t, x0, s })
+    await onStep(step.index + 1, x0)
   }
   return run
 }
@@ -97,7 +100,3 @@ export function onsets(t: readonly number[], mean: readonly number[]): Pick<Prot
   const onset = { t10: first(0.1), t50: first(0.5), t90: first(0.9) }
   return { onset, depth: onset.t50 }
 }
-
-/** The first picture of each tensor, as one batch: what a film strip of a run shows. */
-export const firstOfEach = (batches: readonly Tensor[]): Tensor =>
-  concat(batches.map(({ shape, data }) => ({ shape: [1, ...shape.slice(1)], data: data.subarray(0, data.length / shape[0]) })))

@@ -16,6 +16,9 @@ export type Level = { readonly x: Tensor; readonly t: number }
 /** What a caller may do after every step of the network; awaited, and throwing stops the run. */
 export type Hooks = { readonly onStep?: (done: number, total: number, x0: Tensor) => Promise<void> | void }
 
+/** Whether a step belongs to a record of at most about 100 frames: evenly spread, last one included. Longer records would fill the memory. */
+export const isFrame = (index: number, count: number): boolean => index % Math.ceil(count / 100) === 0 || index === count - 1
+
 /** The timesteps a run of K steps visits below `t`, and `t` itself: ascending. */
 export const timesUpTo = (T: number, steps: number, t: number): number[] => [...timesteps(T, steps).filter(time => time < t), t]
 

@@ -1,13 +1,10 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
-import { noised, sampleFrom, type Level } from '../analysis/sampling.ts'
+import { isFrame, noised, sampleFrom, type Level } from '../analysis/sampling.ts'
 import type { Tensor } from '../model/tensor.ts'
 import { liveSteps } from './live-steps.ts'
 import type { Noise } from './node.ts'
 import { defineNode } from './node.ts'
-
-/** Most steps a TRACE keeps; longer runs are thinned, first and last kept. */
-const kept = 100
 
 export default defineNode({
   type: 'PatronusSampleDDIM',
@@ -79,11 +76,10 @@ export default defineNode({
     for await (const step of sampleFrom(model, start, activations, { steps, eta, seed })) {
       x = step.x
       const isLast = step.index === step.count - 1
-      const isKept = step.index % Math.ceil(step.count / kept) === 0 || isLast
       const isWatched = watch_every > 0 && (step.index % watch_every === 0 || isLast)
       const s = isWatched ? (await model.encode(step.x0)).s : undefined
       if (s) context.activations(step.t, s)
-      if (isKept) {
+      if (isFrame(step.index, step.count)) {
         trace.t.push(step.t)
         trace.x0.push(fromModel(step.x0))
         if (s) trace.activations.push(s)

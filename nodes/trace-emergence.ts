@@ -36,7 +36,7 @@ export default defineNode({
     plot: { type: 'PLOT', help: 'Rise of s against the timestep, with band and control.' },
     table: { type: 'TABLE', help: 'Onset of each prototype and the recommended depth of an edit.' },
     picture: { type: 'IMAGE', help: 'The plot as a picture, to show or save.' },
-    trace: { type: 'TRACE', help: 'The running picture and its s at every step, for the first prototype.' },
+    trace: { type: 'TRACE', help: 'The running picture and its s at up to 100 of the steps, for the first prototype.' },
   },
   async run({ model, images, prototypes, steps, raise_to, value }, context) {
     const wanted = readPrototypes(prototypes)
@@ -47,7 +47,12 @@ export default defineNode({
     const table = tableOf(found, model.info)
     const picture = await context.drawSvg(plotSvg(plot))
     const shown = await context.saveImages(picture, { type: 'temp', prefix: 'emergence' })
-    const trace = { t: found.t, x0: found.x0.map(fromModel), activations: found.activations }
+    const { frames } = found
+    const trace = {
+      t: frames.map(({ t }) => t),
+      x0: frames.map(({ x0 }) => fromModel(x0)),
+      activations: frames.map(({ s }) => s),
+    }
     return { plot, table, picture, trace, ui: { images: shown, text: [tableText(table)], tables: [table], plots: [plot] } }
   },
 })
