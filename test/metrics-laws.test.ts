@@ -4,11 +4,12 @@ import { kFold, split } from '../analysis/metrics/folds.ts'
 import { latentAuroc } from '../analysis/metrics/latent-auroc.ts'
 import { fitLogistic, fitMultinomial } from '../analysis/metrics/logistic.ts'
 import { matrix } from '../analysis/metrics/matrix.ts'
-import { minimize } from '../analysis/metrics/minimize.ts'
+import { minimize } from '../analysis/metrics/newton.ts'
 import { probeAccuracy } from '../analysis/metrics/probe.ts'
 import { fitScaler, standardize } from '../analysis/metrics/standardize.ts'
 import { quantile } from '../analysis/metrics/statistics.ts'
 import { mutualInformation, tad } from '../analysis/metrics/tad.ts'
+import { random } from '../model/noise.ts'
 
 const scored = fc.array(fc.tuple(fc.integer({ min: 0, max: 1 }), fc.integer({ min: -5, max: 5 })), {
   minLength: 2,
@@ -56,15 +57,32 @@ test('standardised columns have mean 0 and deviation 1, and a constant column be
   expect([...data.filter((_, i) => i % 2 === 1)]).toEqual([0, 0, 0, 0])
 })
 
-test('the minimiser finds the bottom of a narrow curved valley (Rosenbrock)', () => {
-  const [x, y] = minimize(
-    ([u, v], gradient) => {
-      gradient.set([-400 * u * (v - u * u) - 2 * (1 - u), 200 * (v - u * u)])
-      return 100 * (v - u * u) ** 2 + (1 - u) ** 2
+test('the minimiser finds the bottom of a bowl that is a million times steeper one way, and does not mind a flat direction', () => {
+  // ½(x + y - 3)²·10⁶ + ½(x - y)² + cosh(u), the fourth number unseen.
+  const [x, y, u, unseen] = minimize(
+    {
+      value: ([x, y, u]) => 5e5 * (x + y - 3) ** 2 + (x - y) ** 2 / 2 + Math.cosh(u),
+      derivatives([x, y, u], gradient, hessian) {
+        gradient.set([1e6 * (x + y - 3) + x - y, 1e6 * (x + y - 3) - x + y, Math.sinh(u), 0])
+        hessian.set([1e6 + 1, 0, 0, 0, 1e6 - 1, 1e6 + 1, 0, 0, 0, 0, Math.cosh(u), 0, 0, 0, 0, 0])
+      },
     },
-    Float64Array.of(-1.2, 1),
+    Float64Array.of(-5, 9, 4, 2),
   )
-  expect([x, y]).toEqual([expect.closeTo(1, 6), expect.closeTo(1, 6)])
+  expect([x, y, u, unseen]).toEqual([1.5, 1.5, 0, 2].map(value => expect.closeTo(value, 5)))
+})
+
+test('a probe on columns that are nearly copies of each other is still solved: its gradient is zero', () => {
+  const stream = random(1)
+  const base = Array.from({ length: 60 }, () => stream.normal())
+  const x = matrix(60, 3, base.flatMap(value => [value, value + 1e-4 * stream.normal(), stream.normal()])) // prettier-ignore
+  const labels = base.map(value => (value + 0.5 * stream.normal() > 0 ? 1 : 0))
+  const { weights, probabilities } = fitLogistic(x, labels)
+  const p = probabilities(x).data
+  for (let j = 0; j < 3; j++) {
+    const pull = labels.reduce<number>((sum, label, i) => sum + (p[2 * i + 1] - label) * x.data[3 * i + j], 0)
+    expect(weights[j] + pull).toBeCloseTo(0, 6)
+  }
 })
 
 test('the worked probe of the specification: w .86927, b 0, test AUROC 5/6', () => {

@@ -1,5 +1,5 @@
 import type { Labels, Matrix } from './matrix.ts'
-import { minimize } from './minimize.ts'
+import { minimize } from './newton.ts'
 
 /** A fitted probe: class probabilities [N, classes] of the rows of a matrix. */
 export type Probe = { readonly weights: Float64Array; readonly intercepts: Float64Array; probabilities(x: Matrix): Matrix }
@@ -7,17 +7,43 @@ export type Probe = { readonly weights: Float64Array; readonly intercepts: Float
 const softplus = (u: number): number => (u > 0 ? u + Math.log1p(Math.exp(-u)) : Math.log1p(Math.exp(u)))
 const sigmoid = (u: number): number => (u >= 0 ? 1 / (1 + Math.exp(-u)) : Math.exp(u) / (1 + Math.exp(u)))
 
-/** intercept + w·row i of x; `parameters` is w with the intercept after it. */
+/** intercept + w·row i of x; `parameters` holds, from `from` on, w and then the intercept. */
 function score({ columns, data }: Matrix, i: number, parameters: Float64Array, from = 0): number {
   let sum = parameters[from + columns]
   for (let j = 0; j < columns; j++) sum += parameters[from + j] * data[i * columns + j]
   return sum
 }
 
-/** gradient += c·(row i of x, 1) */
-function addRow({ columns, data }: Matrix, i: number, c: number, gradient: Float64Array, from = 0): void {
-  for (let j = 0; j < columns; j++) gradient[from + j] += c * data[i * columns + j]
-  gradient[from + columns] += c
+/** Row i of x with a 1 after it, written to `out`. */
+function augmented({ columns, data }: Matrix, i: number, out: Float64Array): void {
+  for (let j = 0; j < columns; j++) out[j] = data[i * columns + j]
+  out[columns] = 1
+}
+
+/** Block (k,l) of the Hessian += c·z·zᵀ, where blocks are z.length wide; in a diagonal block the lower triangle alone. */
+function addOuter(hessian: Float64Array, width: number, k: number, l: number, c: number, z: Float64Array): void {
+  const n = z.length
+  for (let i = 0; i < n; i++) {
+    const row = (k * n + i) * width + l * n
+    const scaled = c * z[i]
+    const end = k === l ? i : n - 1
+    for (let j = 0; j <= end; j++) hessian[row + j] += scaled * z[j]
+  }
+}
+
+/** ½‖w‖² of every entry but the intercepts, which are each `stride`-th. */
+function penalty(parameters: Float64Array, stride: number): number {
+  let sum = 0
+  for (let i = 0; i < parameters.length; i++) if (i % stride !== stride - 1) sum += parameters[i] ** 2 / 2
+  return sum
+}
+
+function addPenaltyDerivatives(at: Float64Array, stride: number, gradient: Float64Array, hessian: Float64Array): void {
+  for (let i = 0; i < at.length; i++) {
+    if (i % stride === stride - 1) continue
+    gradient[i] += at[i]
+    hessian[i * at.length + i] += 1
+  }
 }
 
 /**
@@ -25,20 +51,26 @@ function addRow({ columns, data }: Matrix, i: number, c: number, gradient: Float
  * `LogisticRegression()` with C = 1 (spec section 7.2), but solved to convergence. Labels are 0 or 1.
  */
 export function fitLogistic(x: Matrix, labels: Labels): Probe {
+  const stride = x.columns + 1
+  const z = new Float64Array(stride)
   const parameters = minimize(
-    (at, gradient) => {
-      gradient.set(at)
-      gradient[x.columns] = 0
-      let loss = 0
-      for (let j = 0; j < x.columns; j++) loss += at[j] ** 2 / 2
-      for (let i = 0; i < x.rows; i++) {
-        const u = score(x, i, at)
-        loss += softplus(labels[i] === 1 ? -u : u)
-        addRow(x, i, sigmoid(u) - (labels[i] === 1 ? 1 : 0), gradient)
-      }
-      return loss
+    {
+      value(at) {
+        let loss = penalty(at, stride)
+        for (let i = 0; i < x.rows; i++) loss += softplus(labels[i] === 1 ? -score(x, i, at) : score(x, i, at))
+        return loss
+      },
+      derivatives(at, gradient, hessian) {
+        addPenaltyDerivatives(at, stride, gradient, hessian)
+        for (let i = 0; i < x.rows; i++) {
+          augmented(x, i, z)
+          const p = sigmoid(score(x, i, at))
+          for (let j = 0; j < stride; j++) gradient[j] += (p - (labels[i] === 1 ? 1 : 0)) * z[j]
+          addOuter(hessian, stride, 0, 0, p * (1 - p), z)
+        }
+      },
     },
-    new Float64Array(x.columns + 1),
+    new Float64Array(stride),
   )
   return {
     weights: parameters.slice(0, x.columns),
@@ -67,23 +99,27 @@ function softmaxRow(x: Matrix, i: number, parameters: Float64Array, out: Float64
 /** Multinomial logistic regression over classes 0 … count-1: ½‖W‖² + Σ cross entropy, intercepts unpenalised. */
 export function fitMultinomial(x: Matrix, classes: Labels, count: number): Probe {
   const stride = x.columns + 1
-  const p = new Float64Array(count)
+  const [p, z] = [new Float64Array(count), new Float64Array(stride)]
   const parameters = minimize(
-    (at, gradient) => {
-      let loss = 0
-      for (let i = 0; i < at.length; i++) {
-        gradient[i] = i % stride === x.columns ? 0 : at[i]
-        loss += gradient[i] ** 2 / 2
-      }
-      for (let i = 0; i < x.rows; i++) {
-        const truth = classes[i]
-        loss += softmaxRow(x, i, at, p) - score(x, i, at, truth * stride)
-        for (let k = 0; k < count; k++) addRow(x, i, p[k] - (k === truth ? 1 : 0), gradient, k * stride)
-      }
-      return loss
+    {
+      value(at) {
+        let loss = penalty(at, stride)
+        for (let i = 0; i < x.rows; i++) loss += softmaxRow(x, i, at, p) - score(x, i, at, classes[i] * stride)
+        return loss
+      },
+      derivatives(at, gradient, hessian) {
+        addPenaltyDerivatives(at, stride, gradient, hessian)
+        for (let i = 0; i < x.rows; i++) {
+          augmented(x, i, z)
+          softmaxRow(x, i, at, p)
+          for (let k = 0; k < count; k++) {
+            for (let j = 0; j < stride; j++) gradient[k * stride + j] += (p[k] - (k === classes[i] ? 1 : 0)) * z[j]
+            for (let l = 0; l <= k; l++) addOuter(hessian, at.length, k, l, p[k] * ((k === l ? 1 : 0) - p[l]), z)
+          }
+        }
+      },
     },
     new Float64Array(count * stride),
-    { tolerance: 1e-4 },
   )
   return {
     weights: parameters.filter((_, i) => i % stride !== x.columns),
