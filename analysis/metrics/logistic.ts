@@ -20,15 +20,23 @@ function augmented({ columns, data }: Matrix, i: number, out: Float64Array): voi
   out[columns] = 1
 }
 
-/** Block (k,l) of the Hessian += c·z·zᵀ, where blocks are z.length wide; in a diagonal block the lower triangle alone. */
+/** Lower triangle of block (k,l) of the Hessian += c·z·zᵀ, where blocks are z.length wide. */
 function addOuter(hessian: Float64Array, width: number, k: number, l: number, c: number, z: Float64Array): void {
   const n = z.length
   for (let i = 0; i < n; i++) {
     const row = (k * n + i) * width + l * n
     const scaled = c * z[i]
-    const end = k === l ? i : n - 1
-    for (let j = 0; j <= end; j++) hessian[row + j] += scaled * z[j]
+    for (let j = 0; j <= i; j++) hessian[row + j] += scaled * z[j]
   }
+}
+
+/** The other triangle of every block below the diagonal: each block is symmetric in itself. */
+function mirrorBlocks(hessian: Float64Array, width: number, n: number): void {
+  for (let row = n; row < width; row++)
+    for (let from = 0; from < row - (row % n); from += n)
+      for (let j = (row % n) + 1; j < n; j++) {
+        hessian[row * width + from + j] = hessian[(row - (row % n) + j) * width + from + (row % n)]
+      }
 }
 
 /** ½‖w‖² of every entry but the intercepts, which are each `stride`-th. */
@@ -117,6 +125,7 @@ export function fitMultinomial(x: Matrix, classes: Labels, count: number): Probe
             for (let l = 0; l <= k; l++) addOuter(hessian, at.length, k, l, p[k] * ((k === l ? 1 : 0) - p[l]), z)
           }
         }
+        mirrorBlocks(hessian, at.length, stride)
       },
     },
     new Float64Array(count * stride),

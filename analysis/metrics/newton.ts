@@ -37,7 +37,7 @@ function solve(l: Float64Array, b: Float64Array): Float64Array {
  * `tolerance`. For up to a few thousand numbers. Entries of s are often nearly copies of each other; there Newton needs
  * ten steps where L-BFGS needed thousands.
  */
-export function minimize(f: Convex, start: Float64Array, { tolerance = 1e-7, maxIterations = 100 } = {}): Float64Array {
+export function minimize(f: Convex, start: Float64Array, { tolerance = 1e-6, maxIterations = 100 } = {}): Float64Array {
   const n = start.length
   let x: Float64Array = start.slice()
   let value = f.value(x)
