@@ -37,7 +37,7 @@ export type ClassifierTraining = {
 /** A few minutes on two cores; reads clean faces of another seed right in 99.9 % (at worst .997, hoodie). */
 export const avatarTraining = (network: AttributeNetwork): ClassifierTraining => ({
   network,
-  steps: 1500,
+  steps: 800,
   batch: 64,
   rate: 2e-3,
   seed: 77,
