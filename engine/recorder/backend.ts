@@ -13,7 +13,7 @@ import { shapes } from './shapes.ts'
 import type { DType, Value } from './value.ts'
 
 /** Change this when a kernel changes what it records: it is part of the key of the disk cache. */
-export const RECORDER_VERSION = 2
+export const RECORDER_VERSION = 3
 
 const BACKEND = 'patronus-recorder'
 const kernels: Readonly<Record<string, Kernel>> = { ...arithmetic, ...reduction, ...matrix, ...shapes, ...convolution }
