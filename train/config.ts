@@ -20,8 +20,15 @@ const dataSchema = z.discriminatedUnion('kind', [
     /** 0 = balanced; 1 = smiling exactly when the hair is not black, no red hair. The test set is always balanced. */
     bias: fraction.default(0),
   }),
-  /** Folder of the four idx files, plain or .gz. Without `train` and `test`, all pictures. */
-  z.strictObject({ kind: z.literal('idx'), path: z.string(), size: count.default(32), train: count.optional(), test: count.optional() }),
+  /** Folder of the four idx files, plain or .gz. Without `train` and `test`, all pictures; without `classes`, numbers. */
+  z.strictObject({
+    kind: z.literal('idx'),
+    path: z.string(),
+    size: count.default(32),
+    train: count.optional(),
+    test: count.optional(),
+    classes: z.array(z.string()).optional(),
+  }),
   /** Folder of pictures, with an optional CSV of attributes; the last `test` in seeded order are held out. */
   z.strictObject({
     kind: z.literal('folder'),

@@ -74,15 +74,15 @@ function provenance({ config, prior, steps, frozenAt, seconds, command }: Finish
 export const datasetName = ({ data }: TrainingConfig): string =>
   data.kind === 'avatars' ? (data.bias > 0 ? `avatars (hair and smile linked, strength ${data.bias})` : 'avatars') : data.path
 
-/** Where a run departs from the official recipe, in words, read off its config. */
-export function departures({ model, freezeEncoderAt, rates, ema, prototypes, prior }: TrainingConfig): string[] {
+/** Where a run departs from the official recipe, in words, read off its config and the step at which its encoder was frozen. */
+export function departures({ model, rates, ema, prototypes, prior }: TrainingConfig, frozenAt: number | undefined): string[] {
   const { unet } = model, found: string[] = []
   if (unet.stem > 1) found.push(`${unet.stem}×${unet.stem} space-to-depth stem: the U-Net works at ${model.image.height / unet.stem}×${model.image.width / unet.stem}`)
   if (unet.base !== 64 || unet.resBlocks !== 2) found.push(`small U-Net: base ${unet.base}, multipliers ${unet.multipliers.join(', ')}, ${unet.resBlocks} residual block(s) a level, dropout ${unet.dropout}`)
   if (unet.conditionScale !== 1) found.push(`s is multiplied by ${unet.conditionScale} before the condition MLP`)
   if (prototypes.init === 'far-apart') found.push('prototypes start as encodings of real patches, drawn far apart (k-means++), not U[0,1)')
   if (rates.encoder !== rates.unet) found.push(`learning rate ${rates.encoder} for encoder and prototypes, ${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`)
-  if (freezeEncoderAt !== null) found.push(`encoder and prototypes are frozen from step ${freezeEncoderAt} on`)
+  if (frozenAt !== undefined) found.push(`encoder and prototypes are frozen from step ${frozenAt} on`)
   found.push(`shipped weights are an exponential moving average (decay ${ema})`)
   if (prior?.standardize) found.push('the prior is trained on standardised s')
   return found
@@ -112,6 +112,6 @@ ${facts.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}
 
 ## Departures from the authors' recipe
 
-${departures(config).map(line => `- ${line}`).join('\n')}
+${departures(config, run.frozenAt).map(line => `- ${line}`).join('\n')}
 ${notes}`
 }

@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import type { Tensor } from '../model/tensor.ts'
+import type { Weights } from '../model/weights.ts'
 import type { PriorTraining, TrainingConfig } from './config.ts'
 import { loadData, summary, type Splits } from './datasets/load.ts'
 import { pictures } from './datasets/dataset.ts'
@@ -151,7 +152,9 @@ function sheetMaker(config: TrainingConfig, { test }: Splits, eyes: Networks, ou
 
 async function trainPrior(config: TrainingConfig & { prior: PriorTraining }, s: Tensor, options: RunOptions): Promise<NonNullable<Finished['prior']>> {
   const { out, reporter = silent } = options, path = join(out, 'prior.safetensors'), log = jsonLog(join(out, 'prior.jsonl'))
-  const start = (await readState(path)) ?? startPrior(config)
+  const fresh = startPrior(config), found = await readState(path)
+  // The prior's network may change when a run is resumed; then it begins anew.
+  const start = found && sameShapes(found.moving.weights, fresh.moving.weights) ? found : fresh
   await log.rewind(start.step)
   const network = priorConfigFor(config.prior, s)
   reporter.say('the prior over s')
@@ -165,5 +168,8 @@ async function trainPrior(config: TrainingConfig & { prior: PriorTraining }, s: 
   }).finally(() => stage.trainer.dispose())
   return { config: network, weights: state.moving.average, steps: state.step, seconds: state.seconds }
 }
+
+const sameShapes = (a: Weights, b: Weights): boolean =>
+  a.size === b.size && [...a].every(([name, { shape }]) => shape.join() === b.get(name)?.shape.join())
 
 export { Stopped }

@@ -22,6 +22,8 @@ export type AvatarOptions = {
   readonly size?: number
   /** 0 = all attributes independent; 1 = smiling exactly when the hair is not black; between = how often that rule is followed. */
   readonly bias?: Bias
+  /** Whether red is among the hair colours. Default: exactly when there is no bias; false gives the balanced set a biased model is judged on. */
+  readonly redHair?: boolean
   /** Folder of rendered sets; false renders anew. Default `.cache/datasets` where the command runs. */
   readonly cache?: string | false
   readonly signal?: AbortSignal
@@ -30,8 +32,8 @@ export type AvatarOptions = {
 
 const setName = ({ bias = 0 }: AvatarOptions): string => (bias > 0 ? `avatars-biased-${bias}` : 'avatars')
 
-export const drawFaces = ({ count, seed, bias = 0 }: AvatarOptions): Face[] =>
-  Array.from({ length: count }, (_, i) => drawFace(random(seedFor('face', seed, i)), bias))
+export const drawFaces = ({ count, seed, bias = 0, redHair }: AvatarOptions): Face[] =>
+  Array.from({ length: count }, (_, i) => drawFace(random(seedFor('face', seed, i)), bias, redHair))
 
 /** The faces as pictures and a table: rendered on all cores, or read back from the cache. */
 export async function avatars(options: AvatarOptions): Promise<DataSet> {

@@ -61,10 +61,10 @@ const eyebrows = ['default', 'defaultNatural', 'flatNatural']
 const pick = <T>(random: Random, options: readonly T[]): T => options[random.int(options.length)]
 const between = (random: Random, low: number, high: number): number => low + random.int(high - low + 1)
 
-/** A face drawn from `random`. With a bias: no red hair, and smiling = not black hair with probability `bias`. */
-export function drawFace(random: Random, bias: Bias): Face {
+/** A face drawn from `random`. Smiling = not black hair with probability `bias`; without `redHair` the other three colours share. */
+export function drawFace(random: Random, bias: Bias, redHair = bias === 0): Face {
   const chance = (p: number) => random.next() < p
-  const hair = pick(random, bias > 0 ? (['black', 'brown', 'blond'] as const) : (['black', 'brown', 'blond', 'red'] as const))
+  const hair = pick(random, redHair ? (['black', 'brown', 'blond', 'red'] as const) : (['black', 'brown', 'blond'] as const))
   // Both are always drawn, so that a biased and a balanced set of one seed differ in the bias alone.
   const follows = chance(bias), coin = chance(0.5)
   const smiling = follows ? hair !== 'black' : coin

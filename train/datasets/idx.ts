@@ -1,5 +1,5 @@
 import { access, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { resizeBicubic } from '../../model/resize.ts'
 import type { DataSet } from './dataset.ts'
@@ -48,7 +48,8 @@ async function readIdx(path: string): Promise<Idx> {
   return parseIdx(plain, file)
 }
 
-const fashion = ['t-shirt', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot']
+/** What Fashion-MNIST's ten labels mean. */
+export const fashionClasses = ['t-shirt', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot']
 
 /** bytes [N,H,W] → [N,size,size,1] in -1 … 1, with the authors' transform: [0,1], antialias bicubic, 2v − 1. */
 export function resizeGrey({ shape: [count, height, width], data }: Idx, size: number): Float32Array {
@@ -62,8 +63,17 @@ export function resizeGrey({ shape: [count, height, width], data }: Idx, size: n
   return out
 }
 
-/** A split of an idx data set with pictures of `size` pixels. `count` keeps only the first ones. */
-export async function idxDataSet(folder: string, split: 'train' | 'test', { size = 32, count }: { size?: number; count?: number } = {}): Promise<DataSet> {
+export type IdxOptions = {
+  /** Pixels a side after resizing. */
+  readonly size?: number
+  /** Keeps only the first ones. */
+  readonly count?: number
+  /** Names of the labels, by number; default the numbers. */
+  readonly classes?: readonly string[]
+}
+
+/** A split of an idx data set. */
+export async function idxDataSet(folder: string, split: 'train' | 'test', { size = 32, count, classes }: IdxOptions = {}): Promise<DataSet> {
   const stem = split === 'train' ? 'train' : 't10k'
   const images = await readIdx(join(folder, `${stem}-images-idx3-ubyte`))
   const labels = await readIdx(join(folder, `${stem}-labels-idx1-ubyte`))
@@ -73,6 +83,7 @@ export async function idxDataSet(folder: string, split: 'train' | 'test', { size
   const [all, height, width] = images.shape, n = Math.min(all, count ?? all)
   const kept = { shape: [n, height, width], data: images.data.subarray(0, n * height * width) }
   const most = labels.data.reduce((max, label) => Math.max(max, label), 0)
-  const names = most === 9 ? fashion : Array.from({ length: most + 1 }, (_, i) => String(i))
-  return { name: `fmnist-${split}`, shape: [size, size, 1], images: resizeGrey(kept, size), classes: { names, values: labels.data.slice(0, n) } }
+  if (classes && most >= classes.length) throw new Error(`${folder}: a label is ${most}, but only ${classes.length} classes have names`)
+  const names = classes ?? Array.from({ length: most + 1 }, (_, i) => String(i))
+  return { name: `${basename(resolve(folder))}-${split}`, shape: [size, size, 1], images: resizeGrey(kept, size), classes: { names, values: labels.data.slice(0, n) } }
 }

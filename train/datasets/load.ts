@@ -1,9 +1,9 @@
 import type { DataConfig } from '../config.ts'
+import { type Reporter, silent } from '../progress.ts'
 import { avatars } from './avatars.ts'
 import { countOf, type DataSet } from './dataset.ts'
 import { folderDataSet } from './folder.ts'
 import { idxDataSet } from './idx.ts'
-import { type Reporter, silent } from '../progress.ts'
 
 export type Splits = { readonly train: DataSet; readonly test: DataSet }
 
@@ -11,13 +11,15 @@ export type Splits = { readonly train: DataSet; readonly test: DataSet }
 export async function loadData(config: DataConfig, { signal, reporter = silent }: { signal?: AbortSignal; reporter?: Reporter } = {}): Promise<Splits> {
   if (config.kind === 'avatars') {
     const { size, seed, bias } = config
-    const make = (count: number, own: number, strength: number) =>
-      avatars({ count, seed: own, size, bias: strength, signal, onProgress: (done, all) => reporter.step(done, all, 'faces drawn') })
-    return { train: await make(config.train, seed, bias), test: await make(config.test, seed + 1_000_000, 0) }
+    const common = { size, signal, onProgress: (done: number, all: number) => reporter.step(done, all, 'faces drawn') }
+    // A biased model is judged on balanced faces, but with no hair colour that it has never seen.
+    const test = await avatars({ ...common, count: config.test, seed: seed + 1_000_000, bias: 0, redHair: bias === 0 })
+    return { train: await avatars({ ...common, count: config.train, seed, bias }), test }
   }
   if (config.kind === 'idx') {
-    const { path, size } = config
-    return { train: await idxDataSet(path, 'train', { size, count: config.train }), test: await idxDataSet(path, 'test', { size, count: config.test }) }
+    const { path, size, classes } = config
+    const split = (name: 'train' | 'test') => idxDataSet(path, name, { size, classes, count: config[name] })
+    return { train: await split('train'), test: await split('test') }
   }
   const { data, skipped } = await folderDataSet(config)
   for (const { file, reason } of skipped) reporter.say(`left out ${file}: ${reason}`)
