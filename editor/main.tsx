@@ -112,7 +112,8 @@ function applyTheme(theme: Theme): void {
 function bindKeys(app: App): void {
   const isTyping = ({ target }: KeyboardEvent) =>
     target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  const isOnButton = ({ target, key }: KeyboardEvent) => target instanceof HTMLButtonElement && (key === ' ' || key === 'Enter')
+  const isOnButton = ({ target, key, ctrlKey, metaKey }: KeyboardEvent) =>
+    target instanceof HTMLButtonElement && !ctrlKey && !metaKey && (key === ' ' || key === 'Enter')
   tinykeys(
     window,
     Object.fromEntries(

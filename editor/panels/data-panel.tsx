@@ -47,11 +47,7 @@ function NodeData({ app, id }: { app: App; id: string }) {
           {title}
         </button>
       </h3>
-      {output.text?.map((line, i) => (
-        <p key={i} class="text-output">
-          {line}
-        </p>
-      ))}
+      {!output.plots?.length && !output.tables?.length && output.text?.map((text, i) => <TextOutput key={i} text={text} />)}
       {output.plots?.map((plot, i) => (
         <PlotView key={i} plot={plot} />
       ))}
@@ -61,6 +57,10 @@ function NodeData({ app, id }: { app: App; id: string }) {
     </section>
   )
 }
+
+/** What other clients get in place of plots and tables; shown where there are none. Aligned text keeps its columns. */
+const TextOutput = ({ text }: { text: string }) =>
+  text.includes('  ') ? <pre class="text-output mono">{text}</pre> : <p class="text-output">{text}</p>
 
 const LONGEST = 200
 
@@ -78,8 +78,10 @@ function TableView({ table: { title, columns, rows }, table }: { table: Table })
         <table>
           <thead>
             <tr>
-              {columns.map(column => (
-                <th key={column}>{column}</th>
+              {columns.map((column, j) => (
+                <th key={column} class={typeof rows[0]?.[j] === 'number' ? 'end' : ''}>
+                  {column}
+                </th>
               ))}
             </tr>
           </thead>
@@ -106,4 +108,4 @@ function TableView({ table: { title, columns, rows }, table }: { table: Table })
 }
 
 const shown = (cell: string | number | null): string =>
-  cell === null ? '' : typeof cell === 'number' && !Number.isInteger(cell) ? cell.toPrecision(4) : String(cell)
+  cell === null ? '' : typeof cell === 'number' && !Number.isInteger(cell) ? String(Number(cell.toPrecision(4))) : String(cell)

@@ -95,7 +95,7 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
           <div class="segments" role="radiogroup" aria-label="Order">
             {(['value', 'edited', 'index'] as const).map(kind => (
               <button key={kind} role="radio" aria-checked={order === kind} onClick={() => setOrder(kind)}>
-                {{ value: 'On image', edited: 'Edited first', index: 'By number' }[kind]}
+                {{ value: 'On image', edited: 'Edited', index: 'Number' }[kind]}
               </button>
             ))}
           </div>
@@ -105,7 +105,7 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
             disabled={!edited && !editedOnly}
             onClick={() => setEditedOnly(!editedOnly)}
           >
-            {edited ? `Edited ${edited}` : 'Edited'}
+            {edited ? `Only edited (${edited})` : 'Only edited'}
           </button>
         </div>
       </div>

@@ -71,7 +71,7 @@ whenPossible('the main job, by mouse and keyboard', () => {
   test('a slider of the bank writes an edit into the graph, can be undone, and changes the next picture', async () => {
     const first = await resultBytes()
     await page.getByRole('tab', { name: 'Prototypes' }).click()
-    await page.getByRole('radio', { name: 'By number' }).click()
+    await page.getByRole('radio', { name: 'Number' }).click()
     const slider = page.locator('.bank-row').nth(5).locator('input')
     const box = await slider.boundingBox()
     if (!box) throw new Error('the slider is not on the screen')
