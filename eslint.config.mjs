@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', 'engine/onnx/onnx_pb.ts', 'coverage/**', 'runs/**'] },
+  { ignores: ['dist/**', 'node_modules/**', 'engine/onnx/onnx_pb.ts', 'coverage/**', 'runs/**', 'dist-bundle/**'] },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts', '**/*.tsx'],
