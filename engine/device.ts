@@ -1,5 +1,5 @@
 /** Which device runs the compiled networks, what was found, and why it was chosen. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import * as ort from 'onnxruntime-node'
@@ -55,11 +55,11 @@ function findWebGpu(): Finding {
   }
 }
 
-/** Where onnxruntime-node keeps its native files. */
+/** Where onnxruntime-node keeps its native files, as seen from the running program: people call it from any folder. */
 function binaries(): string {
-  const main = createRequire(join(process.cwd(), 'noop.js')).resolve
   try {
-    const root = dirname(dirname(main('onnxruntime-node')))
+    const program = process.argv[1] ? realpathSync(process.argv[1]) : join(process.cwd(), 'noop.js')
+    const root = dirname(dirname(createRequire(program).resolve('onnxruntime-node')))
     const napi = readdirSync(join(root, 'bin')).find(name => name.startsWith('napi-'))
     return join(root, 'bin', napi ?? '', process.platform, process.arch)
   } catch {
