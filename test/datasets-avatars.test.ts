@@ -29,7 +29,8 @@ const table = (faces: readonly Face[]) => {
 const portion = (values: readonly boolean[]) => values.filter(Boolean).length / values.length
 
 test('in a balanced set every attribute occurs as often as the specification says, within four deviations', () => {
-  const count = 4000, column = table(drawFaces({ count, seed: 3 }))
+  const count = 4000,
+    column = table(drawFaces({ count, seed: 3 }))
   for (const name of faceAttributes) {
     const p = share[name]
     expect(Math.abs(portion(column(name)) - p)).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / count))
@@ -84,12 +85,23 @@ test('each attribute shows: turning it on changes the picture, and small ones on
     darkSkin: false,
     redClothes: false,
     hoodie: false,
-    look: { ...face.look, top: 'shortFlat', mouth: 'serious', skinColor: 'edb98a', clothesColor: '5199e4', shift: [0, 0], rotation: 0, scale: 0 },
+    look: {
+      ...face.look,
+      top: 'shortFlat',
+      mouth: 'serious',
+      skinColor: 'edb98a',
+      clothesColor: '5199e4',
+      shift: [0, 0],
+      rotation: 0,
+      scale: 0,
+    },
   }
   const before = await renderFace(plain, 64)
   const changed = async (change: Partial<Face>, look: Partial<Face['look']> = {}) => {
     const after = await renderFace({ ...plain, ...change, look: { ...plain.look, ...look } }, 64)
-    const at = Array.from({ length: 64 * 64 }, (_, i) => i).filter(i => [0, 1, 2].some(c => Math.abs(after[3 * i + c] - before[3 * i + c]) > 8))
+    const at = Array.from({ length: 64 * 64 }, (_, i) => i).filter(i =>
+      [0, 1, 2].some(c => Math.abs(after[3 * i + c] - before[3 * i + c]) > 8),
+    )
     const span = (values: number[]) => Math.max(...values) - Math.min(...values) + 1
     return { pixels: at.length, width: span(at.map(i => i % 64)), height: span(at.map(i => Math.floor(i / 64))) }
   }
@@ -114,7 +126,8 @@ test('a set is rendered once and read back the same; a damaged cache file is ren
   const cache = await mkdtemp(join(tmpdir(), 'patronus-faces-'))
   try {
     const options = { count: 3, seed: 9, size: 16, cache }
-    const first = await avatars(options), [file] = await readdir(cache)
+    const first = await avatars(options),
+      [file] = await readdir(cache)
     expect(await readdir(cache)).toHaveLength(1)
     let rendered = 0
     expect(await avatars({ ...options, onProgress: () => rendered++ })).toEqual(first)

@@ -7,17 +7,25 @@ import { seedFor } from './seeds.ts'
 
 /** Indices of the batch of 0-based `step`: epochs in a new order each; a remainder smaller than a batch is left out. */
 export function batchOrder(count: number, batch: number, seed: number): (step: number) => Uint32Array {
-  if (count < batch) throw new Error(`training: a batch of ${batch} wanted, the data set has ${count} items; lower the batch or give more data`)
+  if (count < batch)
+    throw new Error(`training: a batch of ${batch} wanted, the data set has ${count} items; lower the batch or give more data`)
   const perEpoch = Math.floor(count / batch)
-  let epoch = -1, order: Uint32Array = new Uint32Array()
+  let epoch = -1,
+    order: Uint32Array = new Uint32Array()
   return step => {
-    const wanted = Math.floor(step / perEpoch), from = (step % perEpoch) * batch
+    const wanted = Math.floor(step / perEpoch),
+      from = (step % perEpoch) * batch
     if (wanted !== epoch) order = shuffled(count, seedFor('order', seed, (epoch = wanted)))
     return order.subarray(from, from + batch)
   }
 }
 
-export type NoiseDraw = { readonly t: Int32Array; readonly signal: Float32Array; readonly noise: Float32Array; readonly eps: Tensor }
+export type NoiseDraw = {
+  readonly t: Int32Array
+  readonly signal: Float32Array
+  readonly noise: Float32Array
+  readonly eps: Tensor
+}
 
 /** t ~ U{1 … T-1} per item (t = 0 is never trained, spec section 3), √ᾱ_t, √(1−ᾱ_t) and ε of the batch's shape. */
 export function drawNoise({ T, alphaBar }: Schedule, shape: readonly number[], seed: number, step: number): NoiseDraw {
@@ -34,5 +42,8 @@ export function drawNoise({ T, alphaBar }: Schedule, shape: readonly number[], s
 /** Channel-wise dropout masks [B,width] of 0 and 1/(1 − p). */
 export function drawDropout(batch: number, width: number, p: number, seed: number, step: number): Tensor {
   const stream = random(seedFor('dropout', seed, step))
-  return { shape: [batch, width], data: Float32Array.from({ length: batch * width }, () => (stream.next() < p ? 0 : 1 / (1 - p))) }
+  return {
+    shape: [batch, width],
+    data: Float32Array.from({ length: batch * width }, () => (stream.next() < p ? 0 : 1 / (1 - p))),
+  }
 }

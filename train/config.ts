@@ -127,31 +127,48 @@ export const trainingSchema = z.strictObject({
 type Parsed = z.infer<typeof trainingSchema>
 export type DataConfig = Parsed['data']
 export type PriorTraining = Omit<NonNullable<Parsed['prior']>, 'network'> & { readonly network: PriorConfig }
-export type TrainingConfig = Omit<Parsed, 'model' | 'prior'> & { readonly model: ModelConfig; readonly prior: PriorTraining | null }
+export type TrainingConfig = Omit<Parsed, 'model' | 'prior'> & {
+  readonly model: ModelConfig
+  readonly prior: PriorTraining | null
+}
 
 /** A value from outside as a training config; the error lists every fault with its place. */
 export function parseConfig(value: unknown, source: string): TrainingConfig {
   const parsed = trainingSchema.safeParse(value)
   if (!parsed.success) throw new Error(`${source} is not a training config:\n${z.prettifyError(parsed.error)}`)
-  const { model, data } = parsed.data, faults: string[] = []
+  const { model, data } = parsed.data,
+    faults: string[] = []
   const layers = model.encoder.channels.length - 1
   for (const key of ['kernels', 'strides', 'paddings'] as const)
-    if (model.encoder[key].length !== layers) faults.push(`model.encoder.${key}: wanted ${layers} entries (one a layer), got ${model.encoder[key].length}`)
+    if (model.encoder[key].length !== layers)
+      faults.push(`model.encoder.${key}: wanted ${layers} entries (one a layer), got ${model.encoder[key].length}`)
   if (model.encoder.channels[0] !== model.image.channels)
-    faults.push(`model.encoder.channels[0]: wanted ${model.image.channels} (the image's channels), got ${model.encoder.channels[0]}`)
+    faults.push(
+      `model.encoder.channels[0]: wanted ${model.image.channels} (the image's channels), got ${model.encoder.channels[0]}`,
+    )
   if (model.encoder.channels[layers] !== model.prototypes.dim)
-    faults.push(`model.prototypes.dim: wanted ${model.encoder.channels[layers]} (the encoder's output channels), got ${model.prototypes.dim}`)
+    faults.push(
+      `model.prototypes.dim: wanted ${model.encoder.channels[layers]} (the encoder's output channels), got ${model.prototypes.dim}`,
+    )
   if (model.unet.attention.length !== model.unet.multipliers.length)
-    faults.push(`model.unet.attention: wanted ${model.unet.multipliers.length} flags (one a level), got ${model.unet.attention.length}`)
+    faults.push(
+      `model.unet.attention: wanted ${model.unet.multipliers.length} flags (one a level), got ${model.unet.attention.length}`,
+    )
   const channels = data.kind === 'avatars' ? 3 : data.kind === 'idx' ? 1 : data.channels
   if (model.image.height !== data.size || model.image.width !== data.size || model.image.channels !== channels)
-    faults.push(`model.image: the data set gives ${data.size}×${data.size}×${channels}, the model wants ${model.image.height}×${model.image.width}×${model.image.channels}`)
+    faults.push(
+      `model.image: the data set gives ${data.size}×${data.size}×${channels}, the model wants ${model.image.height}×${model.image.width}×${model.image.channels}`,
+    )
   const halvings = 2 ** (model.unet.multipliers.length - 1) * model.unet.stem
   if (model.image.height % halvings || model.image.width % halvings)
-    faults.push(`model.image: stem and levels halve the picture ${Math.log2(halvings)} times, so its sides must be divisible by ${halvings}`)
+    faults.push(
+      `model.image: stem and levels halve the picture ${Math.log2(halvings)} times, so its sides must be divisible by ${halvings}`,
+    )
   const priorHalvings = 2 ** ((parsed.data.prior?.network.multipliers.length ?? 1) - 1)
   if (model.prototypes.count % priorHalvings)
-    faults.push(`model.prototypes.count: the prior halves the vector s, so it must be divisible by ${priorHalvings}, got ${model.prototypes.count}`)
+    faults.push(
+      `model.prototypes.count: the prior halves the vector s, so it must be divisible by ${priorHalvings}, got ${model.prototypes.count}`,
+    )
   if (faults.length) throw new Error(`${source} is not a training config:\n${faults.map(fault => `✖ ${fault}`).join('\n')}`)
   return parsed.data
 }

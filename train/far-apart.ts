@@ -13,15 +13,27 @@ const perImage = 64
  * the nearest one chosen before (k-means++, Arthur & Vassilvitskii 2007). A departure from the authors' U[0,1): there the
  * prototypes lie far from every patch, s starts near 0 and the model learns to do without it (spec section 11).
  */
-export async function farApartPrototypes(networks: Networks, weights: Weights, data: DataSet, options: { count: number; images: number; seed: number }): Promise<Tensor> {
+export async function farApartPrototypes(
+  networks: Networks,
+  weights: Weights,
+  data: DataSet,
+  options: { count: number; images: number; seed: number },
+): Promise<Tensor> {
   const candidates = await patchEncodings(networks, weights, data, options)
   return chooseFarApart(candidates, options.count, seedFor('prototypes', options.seed))
 }
 
 /** Encodings of `perImage` random patches of each of `images` training images, [images·perImage, D]. */
-async function patchEncodings(networks: Networks, weights: Weights, data: DataSet, { images, seed }: { images: number; seed: number }): Promise<Tensor> {
-  const order = shuffled(countOf(data), seedFor('prototypes', seed, 1)).subarray(0, images), parts: Float32Array[] = []
-  const stream = random(seedFor('prototypes', seed, 2)), chunk = 32
+async function patchEncodings(
+  networks: Networks,
+  weights: Weights,
+  data: DataSet,
+  { images, seed }: { images: number; seed: number },
+): Promise<Tensor> {
+  const order = shuffled(countOf(data), seedFor('prototypes', seed, 1)).subarray(0, images),
+    parts: Float32Array[] = []
+  const stream = random(seedFor('prototypes', seed, 2)),
+    chunk = 32
   let D = 0
   for (let from = 0; from < order.length; from += chunk) {
     const indices = order.subarray(from, from + chunk)
@@ -41,7 +53,9 @@ async function patchEncodings(networks: Networks, weights: Weights, data: DataSe
 
 /** `count` rows of candidates [N,D], k-means++; the first at random. Throws when fewer rows differ from each other. */
 export function chooseFarApart(candidates: Tensor, count: number, seed: number): Tensor {
-  const [N, D] = candidates.shape, stream = random(seed), out = new Float32Array(count * D)
+  const [N, D] = candidates.shape,
+    stream = random(seed),
+    out = new Float32Array(count * D)
   const nearest = new Float64Array(N).fill(Infinity)
   let chosen = stream.int(N)
   for (let k = 0; k < count; k++) {
@@ -53,9 +67,10 @@ export function chooseFarApart(candidates: Tensor, count: number, seed: number):
       for (let c = 0; c < D; c++) d += (candidates.data[i * D + c] - row[c]) ** 2
       total += nearest[i] = Math.min(nearest[i], d)
     }
-    if (total === 0 && k + 1 < count) throw new Error(`prototypes: ${count} different patches wanted, the images hold ${k + 1}; use more images`)
+    if (total === 0 && k + 1 < count)
+      throw new Error(`prototypes: ${count} different patches wanted, the images hold ${k + 1}; use more images`)
     let left = stream.next() * total
-    for (chosen = 0; chosen < N - 1 && (left -= nearest[chosen]) > 0; ) chosen++
+    for (chosen = 0; chosen < N - 1 && (left -= nearest[chosen]) > 0;) chosen++
   }
   return { shape: [count, D], data: out }
 }

@@ -20,7 +20,9 @@ export function prototypeRanges({ shape: [N, m], data }: Tensor): PrototypeRange
 
 /** Linear between neighbours, as numpy's default. */
 export function quantile(sorted: Float32Array, p: number): number {
-  const at = p * (sorted.length - 1), low = Math.floor(at), high = Math.ceil(at)
+  const at = p * (sorted.length - 1),
+    low = Math.floor(at),
+    high = Math.ceil(at)
   return sorted[low] + (at - low) * (sorted[high] - sorted[low])
 }
 
@@ -39,7 +41,8 @@ export type Finished = {
 }
 
 export function checkpointOf(run: Finished): { info: CheckpointInfo; weights: Weights } {
-  const { config, prior } = run, weights = new Map(run.weights)
+  const { config, prior } = run,
+    weights = new Map(run.weights)
   for (const [name, tensor] of prior?.weights ?? []) weights.set(`prior.${name}`, tensor)
   const info: CheckpointInfo = {
     name: config.name,
@@ -76,12 +79,23 @@ export const datasetName = ({ data }: TrainingConfig): string =>
 
 /** Where a run departs from the official recipe, in words, read off its config and the step at which its encoder was frozen. */
 export function departures({ model, rates, ema, prototypes, prior }: TrainingConfig, frozenAt: number | undefined): string[] {
-  const { unet } = model, found: string[] = []
-  if (unet.stem > 1) found.push(`${unet.stem}×${unet.stem} space-to-depth stem: the U-Net works at ${model.image.height / unet.stem}×${model.image.width / unet.stem}`)
-  if (unet.base !== 64 || unet.resBlocks !== 2) found.push(`small U-Net: base ${unet.base}, multipliers ${unet.multipliers.join(', ')}, ${unet.resBlocks} residual block(s) a level, dropout ${unet.dropout}`)
+  const { unet } = model,
+    found: string[] = []
+  if (unet.stem > 1)
+    found.push(
+      `${unet.stem}×${unet.stem} space-to-depth stem: the U-Net works at ${model.image.height / unet.stem}×${model.image.width / unet.stem}`,
+    )
+  if (unet.base !== 64 || unet.resBlocks !== 2)
+    found.push(
+      `small U-Net: base ${unet.base}, multipliers ${unet.multipliers.join(', ')}, ${unet.resBlocks} residual block(s) a level, dropout ${unet.dropout}`,
+    )
   if (unet.conditionScale !== 1) found.push(`s is multiplied by ${unet.conditionScale} before the condition MLP`)
-  if (prototypes.init === 'far-apart') found.push('prototypes start as encodings of real patches, drawn far apart (k-means++), not U[0,1)')
-  if (rates.encoder !== rates.unet) found.push(`learning rate ${rates.encoder} for encoder and prototypes, ${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`)
+  if (prototypes.init === 'far-apart')
+    found.push('prototypes start as encodings of real patches, drawn far apart (k-means++), not U[0,1)')
+  if (rates.encoder !== rates.unet)
+    found.push(
+      `learning rate ${rates.encoder} for encoder and prototypes, ${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`,
+    )
   if (frozenAt !== undefined) found.push(`encoder and prototypes are frozen from step ${frozenAt} on`)
   found.push(`shipped weights are an exponential moving average (decay ${ema})`)
   if (prior?.standardize) found.push('the prior is trained on standardised s')
@@ -90,7 +104,8 @@ export function departures({ model, rates, ema, prototypes, prior }: TrainingCon
 
 /** The card beside the checkpoint. `notes` are sections measured elsewhere (metrics, what fails). */
 export function card(run: Finished, notes = ''): string {
-  const { info } = checkpointOf(run), { config } = run
+  const { info } = checkpointOf(run),
+    { config } = run
   const facts = Object.entries(info.provenance).filter(([name]) => name !== 'trainingConfig')
   return `# ${info.name}
 
@@ -112,6 +127,8 @@ ${facts.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}
 
 ## Departures from the authors' recipe
 
-${departures(config, run.frozenAt).map(line => `- ${line}`).join('\n')}
+${departures(config, run.frozenAt)
+  .map(line => `- ${line}`)
+  .join('\n')}
 ${notes}`
 }

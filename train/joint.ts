@@ -66,7 +66,10 @@ export const startState = (config: TrainingConfig, weights: Weights): TrainingSt
   plan: planOf(config),
   frozen: false,
   seconds: 0,
-  moving: startMoving(weights, [...weights.keys()].filter(name => !isFrozen(name))),
+  moving: startMoving(
+    weights,
+    [...weights.keys()].filter(name => !isFrozen(name)),
+  ),
 })
 
 /**
@@ -78,16 +81,24 @@ export function freezeEncoder(state: TrainingState): TrainingState {
   const kept = [...first.keys()].filter(name => !isEncoder(name))
   const settled = new Map(average)
   for (const name of weights.keys()) if (isEncoder(name)) settled.set(name, weights.get(name)!)
-  return { ...state, frozen: true, moving: { weights, first: select(first, kept), second: select(second, kept), average: settled } }
+  return {
+    ...state,
+    frozen: true,
+    moving: { weights, first: select(first, kept), second: select(second, kept), average: settled },
+  }
 }
 
 /** When the encoder freezes under a plan: never, or where the config says. */
-export const jointUntil = ({ freezeEncoderAt }: TrainingConfig, { steps }: Plan): number => Math.min(freezeEncoderAt ?? Infinity, steps)
+export const jointUntil = ({ freezeEncoderAt }: TrainingConfig, { steps }: Plan): number =>
+  Math.min(freezeEncoderAt ?? Infinity, steps)
 
 /** The compiled step of one stage; with `s` [N,m] of every training image it is the U-Net's alone. */
 export async function makeStage(config: TrainingConfig, data: DataSet, moving: Moving, s?: Tensor): Promise<Stage> {
-  const { model, batch, seed } = config, shape = [batch, ...data.shape], { dropout } = model.unet
-  const width = dropoutWidth(model), names = [...moving.weights.keys()]
+  const { model, batch, seed } = config,
+    shape = [batch, ...data.shape],
+    { dropout } = model.unet
+  const width = dropoutWidth(model),
+    names = [...moving.weights.keys()]
   const trained = names.filter(name => !isFrozen(name) && !(s && isEncoder(name)))
   const inputs = {
     x0: { shape },
@@ -104,11 +115,13 @@ export async function makeStage(config: TrainingConfig, data: DataSet, moving: M
     select(moving.weights, names.filter(isFrozen)),
     { name: s ? 'train-denoiser' : 'train-joint', key: JSON.stringify([model, config.adamw, config.distinct]), inputs },
   )
-  const schedule = linearSchedule(model.timesteps), indicesAt = batchOrder(countOf(data), batch, seed)
+  const schedule = linearSchedule(model.timesteps),
+    indicesAt = batchOrder(countOf(data), batch, seed)
   return {
     trainer,
     feed: step => {
-      const indices = indicesAt(step), { t, signal, noise, eps } = drawNoise(schedule, shape, seed, step)
+      const indices = indicesAt(step),
+        { t, signal, noise, eps } = drawNoise(schedule, shape, seed, step)
       return {
         x0: { shape, data: pictures(data, indices) },
         eps,
@@ -129,15 +142,24 @@ export async function makeStage(config: TrainingConfig, data: DataSet, moving: M
 
 /** Rows of x [N,m] by index. */
 export function rowsAt(x: Tensor, indices: ArrayLike<number>): Tensor {
-  const m = x.shape[1], data = new Float32Array(indices.length * m)
+  const m = x.shape[1],
+    data = new Float32Array(indices.length * m)
   for (let k = 0; k < indices.length; k++) data.set(x.data.subarray(indices[k] * m, (indices[k] + 1) * m), k * m)
   return { shape: [indices.length, m], data }
 }
 
 /** s of every picture of a data set, [N,m]. */
-export async function activationsOf(networks: Networks, weights: Weights, data: DataSet, signal?: AbortSignal, say: (line: string) => void = () => {}): Promise<Tensor> {
-  const count = countOf(data), chunk = 512
-  let out: Float32Array | undefined, m = 0
+export async function activationsOf(
+  networks: Networks,
+  weights: Weights,
+  data: DataSet,
+  signal?: AbortSignal,
+  say: (line: string) => void = () => {},
+): Promise<Tensor> {
+  const count = countOf(data),
+    chunk = 512
+  let out: Float32Array | undefined,
+    m = 0
   for (let from = 0; from < count; from += chunk) {
     signal?.throwIfAborted()
     const indices = Array.from({ length: Math.min(chunk, count - from) }, (_, i) => from + i)

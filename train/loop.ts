@@ -48,7 +48,9 @@ export class Stopped extends Error {
 export async function runLoop(start: TrainingState, stage: Stage, options: LoopOptions): Promise<TrainingState> {
   const { path, log, reporter, every, until, signal, stopAt = Infinity } = options
   const speed = pace()
-  let state = start, read = start.step, saved = start.step
+  let state = start,
+    read = start.step,
+    saved = start.step
   /** The state with the weights as they are now; the engine holds them between steps. */
   const current = (): TrainingState => {
     if (read !== state.step) state = { ...state, moving: stage.trainer.read(state.moving) }
@@ -66,14 +68,27 @@ export async function runLoop(start: TrainingState, stage: Stage, options: LoopO
       throw new Stopped(state.step, why)
     }
     const began = performance.now()
-    const outputs = await stage.trainer.step(stage.feed(state.step), { step: state.step + 1, ...options.knobs(state.step, state.plan) })
-    const seconds = (performance.now() - began) / 1000, loss = outputs.loss.data[0]
+    const outputs = await stage.trainer.step(stage.feed(state.step), {
+      step: state.step + 1,
+      ...options.knobs(state.step, state.plan),
+    })
+    const seconds = (performance.now() - began) / 1000,
+      loss = outputs.loss.data[0]
     if (!Number.isFinite(loss))
-      throw new Error(`step ${state.step + 1}: the loss is ${loss}. Lower the rates, or look at the data; the last good state is step ${saved} in ${path}`)
+      throw new Error(
+        `step ${state.step + 1}: the loss is ${loss}. Lower the rates, or look at the data; the last good state is step ${saved} in ${path}`,
+      )
     speed.note(seconds)
     state = replanned({ ...state, step: state.step + 1, seconds: state.seconds + seconds }, speed.seconds, options)
     reporter.step(state.step, state.plan.steps, statusLine(loss, speed.seconds, state))
-    if (state.step % every.log === 0) await log.append({ step: state.step, loss, ...stage.describe(outputs), seconds: round(state.seconds), perStep: round(seconds) })
+    if (state.step % every.log === 0)
+      await log.append({
+        step: state.step,
+        loss,
+        ...stage.describe(outputs),
+        seconds: round(state.seconds),
+        perStep: round(seconds),
+      })
     if (state.step % every.checkpoint === 0) await save()
     if (state.step % every.sheet === 0) await options.sheet?.(current())
     // A real turn of the event loop: signals and timers get through even when every step computes synchronously.

@@ -69,7 +69,8 @@ export async function runTraining(config: TrainingConfig, options: RunOptions): 
 }
 
 async function writeResult(run: Finished, { out, dtype = 'F32' }: RunOptions): Promise<TrainedRun> {
-  const checkpoint = join(out, `${run.config.name}.safetensors`), cardPath = join(out, `${run.config.name}.md`)
+  const checkpoint = join(out, `${run.config.name}.safetensors`),
+    cardPath = join(out, `${run.config.name}.md`)
   const id = await writeCheckpoint(checkpoint, checkpointOf(run), { dtype })
   await writeWhole(cardPath, [card(run)])
   return { checkpoint, card: cardPath, id }
@@ -77,10 +78,16 @@ async function writeResult(run: Finished, { out, dtype = 'F32' }: RunOptions): P
 
 async function prepareFolder(config: TrainingConfig, { out, resume }: RunOptions): Promise<void> {
   await mkdir(out, { recursive: true })
-  const path = join(out, 'config.json'), there = await readFile(path, 'utf8').catch(() => undefined)
+  const path = join(out, 'config.json'),
+    there = await readFile(path, 'utf8').catch(() => undefined)
   if (there !== undefined) {
     if (!resume) throw new Error(`${out} already holds a training run; resume it, or give another folder`)
-    const fixed = (value: object) => JSON.stringify(Object.entries(value).filter(([key]) => !changeable.includes(key as never)).sort())
+    const fixed = (value: object) =>
+      JSON.stringify(
+        Object.entries(value)
+          .filter(([key]) => !changeable.includes(key as never))
+          .sort(),
+      )
     if (fixed(JSON.parse(there) as object) !== fixed(config))
       throw new Error(`${out} holds a run of another config; only ${changeable.join(', ')} may change when a run is resumed`)
   }
@@ -88,18 +95,25 @@ async function prepareFolder(config: TrainingConfig, { out, resume }: RunOptions
 }
 
 /** What both kinds of training hand to the loop. */
-function common(path: string, log: ReturnType<typeof jsonLog>, config: TrainingConfig, { signal, stopAfterSeconds, reporter = silent }: RunOptions) {
+function common(
+  path: string,
+  log: ReturnType<typeof jsonLog>,
+  config: TrainingConfig,
+  { signal, stopAfterSeconds, reporter = silent }: RunOptions,
+) {
   const stopAt = stopAfterSeconds === undefined ? undefined : Date.now() + stopAfterSeconds * 1000
   return { path, log, reporter, every: config.every, decay: config.rates.decay, signal, stopAt }
 }
 
 async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Networks, options: RunOptions): Promise<TrainingState> {
-  const { out, finishBy, reporter = silent } = options, path = join(out, 'state.safetensors'), log = jsonLog(join(out, 'log.jsonl'))
+  const { out, finishBy, reporter = silent } = options,
+    path = join(out, 'state.safetensors'),
+    log = jsonLog(join(out, 'log.jsonl'))
   let state = await readState(path)
   if (!state) {
     state = startState(config, await startWeights(config, data.train, eyes))
     await writeState(path, state)
-  } else if (state.step < state.plan.decayFrom) state = { ...state, plan: planOf(config) }
+  } else if (state.plan.asked !== config.steps) state = { ...state, plan: planOf(config) }
   await log.rewind(state.step)
   reporter.say(state.step ? `going on from step ${state.step}` : 'starting')
   const loop: LoopOptions = {
@@ -108,13 +122,18 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
     until: plan => plan.steps,
     knobs: (step, plan) => {
       const factor = rateFactor(config.rates, plan, step)
-      return { ema: emaDecay(config.ema, step), rates: { encoder: factor * config.rates.encoder, unet: factor * config.rates.unet } }
+      return {
+        ema: emaDecay(config.ema, step),
+        rates: { encoder: factor * config.rates.encoder, unet: factor * config.rates.unet },
+      }
     },
     sheet: sheetMaker(config, data, eyes, out, reporter),
   }
   if (!state.frozen && state.step < jointUntil(config, state.plan)) {
     const stage = await makeStage(config, data.train, state.moving)
-    state = await runLoop(state, stage, { ...loop, until: plan => jointUntil(config, plan) }).finally(() => stage.trainer.dispose())
+    state = await runLoop(state, stage, { ...loop, until: plan => jointUntil(config, plan) }).finally(() =>
+      stage.trainer.dispose(),
+    )
   }
   if (state.step >= state.plan.steps) return state
   if (!state.frozen) {
@@ -127,8 +146,15 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
 }
 
 /** s of every training image by the averaged encoder; kept in a file, so that a resumed run does not compute it again. */
-async function trainingActivations(path: string, state: TrainingState, { train }: Splits, eyes: Networks, { signal, reporter = silent }: RunOptions): Promise<Tensor> {
-  const m = state.moving.weights.get('proactBlock.prototype_vectors')!.shape[0], count = train.images.length / train.shape.reduce((a, b) => a * b)
+async function trainingActivations(
+  path: string,
+  state: TrainingState,
+  { train }: Splits,
+  eyes: Networks,
+  { signal, reporter = silent }: RunOptions,
+): Promise<Tensor> {
+  const m = state.moving.weights.get('proactBlock.prototype_vectors')!.shape[0],
+    count = train.images.length / train.shape.reduce((a, b) => a * b)
   const stamp = Float32Array.of(state.frozen ? -1 : state.step)
   const file = await readFile(path).catch(() => undefined)
   if (file?.length === 4 * (count * m + 1)) {
@@ -150,9 +176,16 @@ function sheetMaker(config: TrainingConfig, { test }: Splits, eyes: Networks, ou
   }
 }
 
-async function trainPrior(config: TrainingConfig & { prior: PriorTraining }, s: Tensor, options: RunOptions): Promise<NonNullable<Finished['prior']>> {
-  const { out, reporter = silent } = options, path = join(out, 'prior.safetensors'), log = jsonLog(join(out, 'prior.jsonl'))
-  const fresh = startPrior(config), found = await readState(path)
+async function trainPrior(
+  config: TrainingConfig & { prior: PriorTraining },
+  s: Tensor,
+  options: RunOptions,
+): Promise<NonNullable<Finished['prior']>> {
+  const { out, reporter = silent } = options,
+    path = join(out, 'prior.safetensors'),
+    log = jsonLog(join(out, 'prior.jsonl'))
+  const fresh = startPrior(config),
+    found = await readState(path)
   // The prior's network may change when a run is resumed; then it begins anew.
   const start = found && sameShapes(found.moving.weights, fresh.moving.weights) ? found : fresh
   await log.rewind(start.step)
@@ -164,7 +197,10 @@ async function trainPrior(config: TrainingConfig & { prior: PriorTraining }, s: 
     ...common(path, log, config, options),
     every: { ...config.every, log: config.every.log * 4, sheet: Infinity },
     until: plan => plan.steps,
-    knobs: (step, plan) => ({ ema: emaDecay(ema, step), rates: { prior: rate * rateFactor({ ...config.rates, warmup }, plan, step) } }),
+    knobs: (step, plan) => ({
+      ema: emaDecay(ema, step),
+      rates: { prior: rate * rateFactor({ ...config.rates, warmup }, plan, step) },
+    }),
   }).finally(() => stage.trainer.dispose())
   return { config: network, weights: state.moving.average, steps: state.step, seconds: state.seconds }
 }

@@ -25,10 +25,12 @@ const chunk = 32
 export const isEncoder = (name: string): boolean => name.startsWith('proactBlock.')
 
 export function networks(config: ModelConfig): Networks {
-  const { image } = config, shapes = [...weightShapes(config)]
+  const { image } = config,
+    shapes = [...weightShapes(config)]
   const declared = (chosen: (name: string) => boolean) =>
     Object.fromEntries(shapes.filter(([name]) => chosen(name)).map(([name, shape]) => [name, { shape }]))
-  const given = (weights: Weights, chosen: (name: string) => boolean) => Object.fromEntries([...weights].filter(([name]) => chosen(name)))
+  const given = (weights: Weights, chosen: (name: string) => boolean) =>
+    Object.fromEntries([...weights].filter(([name]) => chosen(name)))
   const picture: InputSpec = { shape: ['B', image.height, image.width, image.channels] }
   const kept: Compiled[] = []
   const key = JSON.stringify(config)
@@ -44,7 +46,9 @@ export function networks(config: ModelConfig): Networks {
   }
   const notPrototypes = (name: string) => isEncoder(name) && !name.endsWith('prototype_vectors')
   const encoder = lazily(() =>
-    make('train-features', { x: picture, ...declared(notPrototypes) }, (_, inputs) => ({ z: encode(config, inputs, inputs.x as tf.Tensor4D) })),
+    make('train-features', { x: picture, ...declared(notPrototypes) }, (_, inputs) => ({
+      z: encode(config, inputs, inputs.x as tf.Tensor4D),
+    })),
   )
   const block = lazily(() =>
     make('train-activations', { x: picture, ...declared(isEncoder) }, (_, inputs) => ({
@@ -52,14 +56,24 @@ export function networks(config: ModelConfig): Networks {
     })),
   )
   const estimator = lazily(() =>
-    make('train-denoiser', { x: picture, t: { shape: ['B'], dtype: 'int32' }, s: { shape: ['B', config.prototypes.count] }, ...declared(name => !isEncoder(name)) }, (_, inputs) => ({
-      eps: unet(config, inputs, inputs.x as tf.Tensor4D, inputs.t as tf.Tensor1D, inputs.s as tf.Tensor2D),
-    })),
+    make(
+      'train-denoiser',
+      {
+        x: picture,
+        t: { shape: ['B'], dtype: 'int32' },
+        s: { shape: ['B', config.prototypes.count] },
+        ...declared(name => !isEncoder(name)),
+      },
+      (_, inputs) => ({
+        eps: unet(config, inputs, inputs.x as tf.Tensor4D, inputs.t as tf.Tensor1D, inputs.s as tf.Tensor2D),
+      }),
+    ),
   )
   return {
     features: async (weights, x) => (await (await encoder()).run({ x, ...given(weights, notPrototypes) })).z,
     activations: async (weights, images) => {
-      const own = given(weights, isEncoder), B = images.shape[0]
+      const own = given(weights, isEncoder),
+        B = images.shape[0]
       const out = new Float32Array(B * config.prototypes.count)
       for (let from = 0; from < B; from += chunk) {
         const { s } = await (await block()).run({ x: rows(images, from, Math.min(B, from + chunk)), ...own })

@@ -18,7 +18,10 @@ export type Moving = { readonly weights: Weights; readonly first: Weights; reado
 const parts = ['weights', 'first', 'second', 'average'] as const
 
 /** The loss of a batch, and whatever else is worth looking at. `params` holds trained and constant weights. */
-export type Loss = (params: Params, batch: Readonly<Record<string, tf.Tensor>>) => { loss: tf.Scalar; also: Readonly<Record<string, tf.Tensor>> }
+export type Loss = (
+  params: Params,
+  batch: Readonly<Record<string, tf.Tensor>>,
+) => { loss: tf.Scalar; also: Readonly<Record<string, tf.Tensor>> }
 
 /** Scalars that change from step to step: 1-based step number (for the bias of the moments), rates per group, EMA decay. */
 export type Knobs = { readonly step: number; readonly ema: number; readonly rates: Readonly<Record<string, number>> }
@@ -38,7 +41,9 @@ const key = (part: (typeof parts)[number], name: string): string => `${part}/${n
 export function stepFunction({ loss, trained, groupOf, adamw: adam }: StepOptions): StepFunction {
   return (state, inputs) => {
     const old = trained.map(name => state[key('weights', name)])
-    const constants = Object.fromEntries(Object.entries(state).flatMap(([name, value]) => (name.startsWith('constant/') ? [[name.slice(9), value]] : [])))
+    const constants = Object.fromEntries(
+      Object.entries(state).flatMap(([name, value]) => (name.startsWith('constant/') ? [[name.slice(9), value]] : [])),
+    )
     let also: Readonly<Record<string, tf.Tensor>> = {}
     const { value, grads } = tf.valueAndGrads((...weights: tf.Tensor[]) => {
       const result = loss({ ...constants, ...Object.fromEntries(trained.map((name, i) => [name, weights[i]])) }, inputs)
@@ -49,7 +54,14 @@ export function stepFunction({ loss, trained, groupOf, adamw: adam }: StepOption
     const next: Record<string, tf.Tensor> = {}
     trained.forEach((name, i) => {
       const hyper = { lr: inputs[`rate/${groupOf(name)}`] as tf.Scalar, ...adam }
-      const moved = adamw(old[i], grads[i], state[key('first', name)], state[key('second', name)], inputs.step as tf.Scalar, hyper)
+      const moved = adamw(
+        old[i],
+        grads[i],
+        state[key('first', name)],
+        state[key('second', name)],
+        inputs.step as tf.Scalar,
+        hyper,
+      )
       next[key('weights', name)] = moved.param
       next[key('first', name)] = moved.m
       next[key('second', name)] = moved.v
@@ -72,7 +84,12 @@ export type Trainer = {
  * Compiles the step and puts `moving` into it. `signature` declares the batch; weights that are not trained (`constants`)
  * lie beside the state and never change.
  */
-export async function makeTrainer(options: StepOptions, moving: Moving, constants: Weights, signature: Pick<Signature, 'name' | 'key' | 'inputs'>): Promise<Trainer> {
+export async function makeTrainer(
+  options: StepOptions,
+  moving: Moving,
+  constants: Weights,
+  signature: Pick<Signature, 'name' | 'key' | 'inputs'>,
+): Promise<Trainer> {
   const { trained, groupOf } = options
   const state = new Map(trained.flatMap(name => parts.map(part => [key(part, name), moving[part].get(name)!] as const)))
   for (const [name, value] of constants) state.set(`constant/${name}`, value)
@@ -82,10 +99,14 @@ export async function makeTrainer(options: StepOptions, moving: Moving, constant
   const compiled = await compileStep(stepFunction(options), { ...signature, inputs, params }, state)
   return {
     trained,
-    step: (batch, { step, ema, rates }) => compiled.step({ ...batch, step: scalar(step), ema: scalar(ema), ...ratesOf(rates, scalars) }),
+    step: (batch, { step, ema, rates }) =>
+      compiled.step({ ...batch, step: scalar(step), ema: scalar(ema), ...ratesOf(rates, scalars) }),
     read: before => {
       const now = compiled.read()
-      const next = parts.map(part => [part, new Map([...before[part], ...trained.map(name => [name, now.get(key(part, name))!] as const)])])
+      const next = parts.map(part => [
+        part,
+        new Map([...before[part], ...trained.map(name => [name, now.get(key(part, name))!] as const)]),
+      ])
       return Object.fromEntries(next) as Moving
     },
     dispose: () => compiled.dispose(),
@@ -96,7 +117,11 @@ const scalar = (value: number): Tensor => ({ shape: [], data: Float32Array.of(va
 
 /** Rates of the groups that this step has; a frozen group's is left out. */
 const ratesOf = (rates: Knobs['rates'], scalars: readonly string[]) =>
-  Object.fromEntries(Object.entries(rates).flatMap(([group, rate]) => (scalars.includes(`rate/${group}`) ? [[`rate/${group}`, scalar(rate)]] : [])))
+  Object.fromEntries(
+    Object.entries(rates).flatMap(([group, rate]) =>
+      scalars.includes(`rate/${group}`) ? [[`rate/${group}`, scalar(rate)]] : [],
+    ),
+  )
 
 /** The state before the first step: moments 0, the average equal to the weights. */
 export function startMoving(weights: Weights, trained: readonly string[]): Moving {

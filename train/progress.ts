@@ -26,7 +26,8 @@ export function reporter(out: NodeJS.WriteStream, every: number): Reporter {
         if (done % every === 0 || done === total) out.write(`${done}/${total}  ${text}\n`)
         return
       }
-      const width = 24, full = Math.round((width * done) / Math.max(1, total))
+      const width = 24,
+        full = Math.round((width * done) / Math.max(1, total))
       out.write(`\r\x1b[K${'█'.repeat(full)}${'░'.repeat(width - full)} ${done}/${total}  ${text}${done === total ? '\n' : ''}`)
     },
     say: line => void out.write(`${bar ? '\r\x1b[K' : ''}${line}\n`),
@@ -54,7 +55,11 @@ export const jsonLog = (path: string) => ({
   async rewind(step: number): Promise<void> {
     const text = await readFile(path, 'utf8').catch(() => '')
     const kept = text.split('\n').filter(line => stepOf(line) <= step)
-    if (text) await writeWhole(path, kept.map(line => `${line}\n`))
+    if (text)
+      await writeWhole(
+        path,
+        kept.map(line => `${line}\n`),
+      )
   },
 })
 

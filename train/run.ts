@@ -21,7 +21,8 @@ const { values, positionals } = parseArgs({
 
 /** The next time the clock shows hh:mm, in ms since 1970. */
 function nextTime(text: string): number {
-  const [hours, minutes] = text.split(':').map(Number), at = new Date()
+  const [hours, minutes] = text.split(':').map(Number),
+    at = new Date()
   if (!(hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60)) throw new Error(`--finish-by: wanted hh:mm, got ${text}`)
   at.setHours(hours, minutes, 0, 0)
   return at.getTime() + (at.getTime() < Date.now() ? 86_400_000 : 0)

@@ -22,8 +22,15 @@ async function last(steps: AsyncIterable<Step>): Promise<Tensor> {
  * What a run can do so far, as rows of pictures: test images, their reconstruction (invert, then DDIM with the same s),
  * and two samples from their s with fresh noise, which show how much s alone decides.
  */
-export async function sheetRows(networks: Networks, config: ModelConfig, weights: Weights, images: Tensor, steps: number): Promise<Tensor[]> {
-  const schedule = linearSchedule(config.timesteps), times = timesteps(config.timesteps, steps)
+export async function sheetRows(
+  networks: Networks,
+  config: ModelConfig,
+  weights: Weights,
+  images: Tensor,
+  steps: number,
+): Promise<Tensor[]> {
+  const schedule = linearSchedule(config.timesteps),
+    times = timesteps(config.timesteps, steps)
   const denoise = networks.denoiser(weights, await networks.activations(weights, images))
   const xT = await last(invert(denoise, images, schedule, times))
   const fresh = (k: number) => last(ddim(denoise, gaussian(images.shape, seedFor('sheet', k)), schedule, times))
@@ -32,8 +39,10 @@ export async function sheetRows(networks: Networks, config: ModelConfig, weights
 
 /** Rows of [B,H,W,C] in -1 … 1 as one PNG with a pixel of space between pictures. */
 export async function writeSheet(path: string, rowsOfImages: readonly Tensor[]): Promise<void> {
-  const [B, H, W, C] = rowsOfImages[0].shape, gap = 1
-  const width = B * (W + gap) + gap, height = rowsOfImages.length * (H + gap) + gap
+  const [B, H, W, C] = rowsOfImages[0].shape,
+    gap = 1
+  const width = B * (W + gap) + gap,
+    height = rowsOfImages.length * (H + gap) + gap
   const bytes = Buffer.alloc(width * height * C, 255)
   rowsOfImages.forEach((images, row) => {
     for (let b = 0; b < B; b++)
@@ -46,8 +55,12 @@ export async function writeSheet(path: string, rowsOfImages: readonly Tensor[]):
   })
   await mkdir(dirname(path), { recursive: true })
   const scale = Math.max(1, Math.round(1024 / width))
-  await sharp(bytes, { raw: { width, height, channels: C as 1 | 3 } }).resize({ width: width * scale, kernel: 'nearest' }).png().toFile(path)
+  await sharp(bytes, { raw: { width, height, channels: C as 1 | 3 } })
+    .resize({ width: width * scale, kernel: 'nearest' })
+    .png()
+    .toFile(path)
 }
 
 /** Mean squared difference of two sets of pictures in -1 … 1. */
-export const meanSquare = (a: Tensor, b: Tensor): number => a.data.reduce((sum, v, i) => sum + (v - b.data[i]) ** 2, 0) / a.data.length
+export const meanSquare = (a: Tensor, b: Tensor): number =>
+  a.data.reduce((sum, v, i) => sum + (v - b.data[i]) ** 2, 0) / a.data.length

@@ -9,7 +9,13 @@ import type { Plan } from './schedule.ts'
  * A run's state on disk: step, plan, weights, moments and averages in one .safetensors file, written whole or not at all.
  * Every random draw of a step is a function of (seed, step), so this is all that a resumed run needs to go on bit for bit.
  */
-export type TrainingState = { readonly step: number; readonly plan: Plan; readonly frozen: boolean; readonly seconds: number; readonly moving: Moving }
+export type TrainingState = {
+  readonly step: number
+  readonly plan: Plan
+  readonly frozen: boolean
+  readonly seconds: number
+  readonly moving: Moving
+}
 
 const parts = ['weights', 'first', 'second', 'average'] as const
 type Entry = { dtype: string; shape: number[]; data_offsets: [number, number] }
@@ -23,7 +29,8 @@ export async function writeState(path: string, { moving, ...rest }: TrainingStat
       header[`${part}/${name}`] = { dtype: 'F32', shape: tensor.shape, data_offsets: [at, (at += 4 * tensor.data.length)] }
       data.push(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength))
     }
-  const text = JSON.stringify(header), bytes = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8))
+  const text = JSON.stringify(header),
+    bytes = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8))
   const length = new Uint8Array(8)
   new DataView(length.buffer).setBigUint64(0, BigInt(bytes.length), true)
   await writeWhole(path, [length, bytes, ...data])
@@ -38,15 +45,31 @@ export async function readState(path: string): Promise<TrainingState | undefined
   if (!file) return undefined
   const broken = () => new Error(`${path} is not the state of a training run; train into another folder or remove it`)
   try {
-    const length = Number(file.readBigUInt64LE(0)), start = 8 + length
-    const { __metadata__: metadata, ...entries } = JSON.parse(file.toString('utf8', 8, start)) as Record<string, Entry> & { __metadata__: Record<string, string> }
+    const length = Number(file.readBigUInt64LE(0)),
+      start = 8 + length
+    const { __metadata__: metadata, ...entries } = JSON.parse(file.toString('utf8', 8, start)) as Record<string, Entry> & {
+      __metadata__: Record<string, string>
+    }
     if (metadata.format !== 'patronus-training/1') throw broken()
-    const maps = Object.fromEntries(parts.map(part => [part, new Map<string, Tensor>()])) as Record<(typeof parts)[number], Map<string, Tensor>>
-    for (const [name, { shape, data_offsets: [from, to] }] of Object.entries(entries)) {
+    const maps = Object.fromEntries(parts.map(part => [part, new Map<string, Tensor>()])) as Record<
+      (typeof parts)[number],
+      Map<string, Tensor>
+    >
+    for (const [
+      name,
+      {
+        shape,
+        data_offsets: [from, to],
+      },
+    ] of Object.entries(entries)) {
       if (to - from !== 4 * sizeOf(shape) || start + to > file.length) throw broken()
-      const slash = name.indexOf('/'), part = name.slice(0, slash) as (typeof parts)[number]
+      const slash = name.indexOf('/'),
+        part = name.slice(0, slash) as (typeof parts)[number]
       // Copied, because a view into the file would not be aligned to four bytes.
-      maps[part].set(name.slice(slash + 1), { shape, data: new Float32Array(new Uint8Array(file.subarray(start + from, start + to)).buffer) })
+      maps[part].set(name.slice(slash + 1), {
+        shape,
+        data: new Float32Array(new Uint8Array(file.subarray(start + from, start + to)).buffer),
+      })
     }
     return { ...(JSON.parse(metadata.state) as Omit<TrainingState, 'moving'>), moving: maps }
   } catch (error) {
@@ -55,4 +78,5 @@ export async function readState(path: string): Promise<TrainingState | undefined
 }
 
 /** Only the named weights, in that order. */
-export const select = (weights: Weights, names: Iterable<string>): Map<string, Tensor> => new Map([...names].map(name => [name, weights.get(name)!]))
+export const select = (weights: Weights, names: Iterable<string>): Map<string, Tensor> =>
+  new Map([...names].map(name => [name, weights.get(name)!]))

@@ -73,7 +73,8 @@ const inFlight = 8
 
 async function renderAll(faces: readonly Face[], size: number, { signal, onProgress }: AvatarOptions): Promise<Uint8Array> {
   const images = new Uint8Array(faces.length * size * size * 3)
-  let next = 0, done = 0
+  let next = 0,
+    done = 0
   const worker = async () => {
     while (next < faces.length) {
       signal?.throwIfAborted()
@@ -92,7 +93,8 @@ export async function renderFace(face: Face, size: number): Promise<Uint8Array> 
   const picture = await renderAsync(svg, { font: { loadSystemFonts: false } })
   if (picture.width !== size || picture.height !== size)
     throw new Error(`avatars: wanted ${size}×${size} pixels, resvg drew ${picture.width}×${picture.height}`)
-  const rgba = picture.pixels, rgb = new Uint8Array(size * size * 3)
+  const rgba = picture.pixels,
+    rgb = new Uint8Array(size * size * 3)
   // The background is opaque, so dropping alpha loses nothing.
   for (let i = 0; i < size * size; i++) rgb.set(rgba.subarray(4 * i, 4 * i + 3), 3 * i)
   return rgb

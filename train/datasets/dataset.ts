@@ -19,11 +19,15 @@ export const countOf = (data: DataSet): number => data.images.length / pictureSi
 
 /** Pictures by index, [indices.length,H,W,C] in -1 … 1: 2v − 1 for v = byte / 255 (spec section 4, data transforms). */
 export function pictures(data: DataSet, indices: ArrayLike<number>): Float32Array {
-  const size = pictureSize(data), count = countOf(data), out = new Float32Array(indices.length * size)
+  const size = pictureSize(data),
+    count = countOf(data),
+    out = new Float32Array(indices.length * size)
   const bytes = data.images instanceof Uint8Array
   for (let k = 0; k < indices.length; k++) {
-    if (!(indices[k] >= 0 && indices[k] < count)) throw new Error(`${data.name}: picture ${indices[k]} wanted, it has 0 … ${count - 1}`)
-    const from = indices[k] * size, to = k * size
+    if (!(indices[k] >= 0 && indices[k] < count))
+      throw new Error(`${data.name}: picture ${indices[k]} wanted, it has 0 … ${count - 1}`)
+    const from = indices[k] * size,
+      to = k * size
     if (bytes) for (let i = 0; i < size; i++) out[to + i] = data.images[from + i] / 127.5 - 1
     else out.set((data.images as Float32Array).subarray(from, from + size), to)
   }
@@ -32,7 +36,8 @@ export function pictures(data: DataSet, indices: ArrayLike<number>): Float32Arra
 
 /** One column of the attribute table, [N] of 0 and 1; throws with the known names when there is no such attribute. */
 export function attribute(data: DataSet, name: string): Uint8Array {
-  const names = data.attributes?.names ?? [], at = names.indexOf(name)
+  const names = data.attributes?.names ?? [],
+    at = names.indexOf(name)
   if (at < 0) throw new Error(`${data.name} has no attribute "${name}"; it has: ${names.join(', ') || 'none'}`)
   return Uint8Array.from({ length: countOf(data) }, (_, i) => data.attributes!.values[i * names.length + at])
 }

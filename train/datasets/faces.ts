@@ -66,10 +66,16 @@ export function drawFace(random: Random, bias: Bias, redHair = bias === 0): Face
   const chance = (p: number) => random.next() < p
   const hair = pick(random, redHair ? (['black', 'brown', 'blond', 'red'] as const) : (['black', 'brown', 'blond'] as const))
   // Both are always drawn, so that a biased and a balanced set of one seed differ in the bias alone.
-  const follows = chance(bias), coin = chance(0.5)
+  const follows = chance(bias),
+    coin = chance(0.5)
   const smiling = follows ? hair !== 'black' : coin
-  const longHair = chance(0.5), eyeglasses = chance(0.35), eyesClosed = chance(0.25), face = random.next()
-  const darkSkin = chance(0.4), redClothes = chance(0.4), hoodie = chance(0.4)
+  const longHair = chance(0.5),
+    eyeglasses = chance(0.35),
+    eyesClosed = chance(0.25),
+    face = random.next()
+  const darkSkin = chance(0.4),
+    redClothes = chance(0.4),
+    hoodie = chance(0.4)
   return {
     hair,
     longHair,
@@ -117,7 +123,8 @@ export function attributesOf(face: Face): readonly boolean[] {
 
 /** DiceBear's options for a face drawn `size` pixels wide. The view (scale 150, down 3 %) lets the face fill the picture. */
 export function diceBearOptions(face: Face, size: number) {
-  const { look } = face, hairColor = hairColors[face.hair]
+  const { look } = face,
+    hairColor = hairColors[face.hair]
   return {
     size,
     scale: 150 + look.scale,

@@ -31,10 +31,14 @@ const maxPixels = 50_000_000
  * Reads every picture of the folder (not of folders inside it). One that cannot be read, or has no row in the CSV, is
  * left out and named in `skipped`; it is an error when too few remain.
  */
-export async function folderDataSet(options: FolderOptions): Promise<{ data: { train: DataSet; test: DataSet }; skipped: Skipped[] }> {
+export async function folderDataSet(
+  options: FolderOptions,
+): Promise<{ data: { train: DataSet; test: DataSet }; skipped: Skipped[] }> {
   const files = await pictureFiles(options.path)
-  const table = options.attributes === undefined ? undefined : parseAttributes(await readText(options.attributes), options.attributes)
-  const skipped: Skipped[] = [], kept: { file: string; image: Float32Array }[] = []
+  const table =
+    options.attributes === undefined ? undefined : parseAttributes(await readText(options.attributes), options.attributes)
+  const skipped: Skipped[] = [],
+    kept: { file: string; image: Float32Array }[] = []
   for (const file of files) {
     if (table && !table.rows.has(file)) {
       skipped.push({ file, reason: `no row in ${options.attributes}` })
@@ -49,7 +53,12 @@ export async function folderDataSet(options: FolderOptions): Promise<{ data: { t
   if (kept.length <= options.test)
     throw new Error(
       `${options.path}: ${kept.length} of ${files.length} pictures can be used, ${options.test} of them are wanted for testing and more for training` +
-        (skipped.length ? `; left out: ${skipped.slice(0, 5).map(({ file, reason }) => `${file} (${reason})`).join(', ')}${skipped.length > 5 ? ', …' : ''}` : ''),
+        (skipped.length
+          ? `; left out: ${skipped
+              .slice(0, 5)
+              .map(({ file, reason }) => `${file} (${reason})`)
+              .join(', ')}${skipped.length > 5 ? ', …' : ''}`
+          : ''),
     )
   return { data: split(assembled(kept, table, options), options), skipped }
 }
@@ -71,26 +80,42 @@ async function pictureFiles(path: string): Promise<string[]> {
 /** One picture as [size,size,C] in the network's units: RGB or grey, [0,1], antialias bicubic squash, 2v − 1. */
 async function readPicture(path: string, { size, channels }: FolderOptions): Promise<Float32Array> {
   const opened = sharp(path, { limitInputPixels: maxPixels, failOn: 'error' }).rotate().removeAlpha()
-  const { data, info } = await (channels === 1 ? opened.greyscale() : opened).toColourspace(channels === 1 ? 'b-w' : 'srgb').raw().toBuffer({ resolveWithObject: true })
+  const { data, info } = await (channels === 1 ? opened.greyscale() : opened)
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
   if (info.channels !== channels) throw new Error(`wanted ${channels} channels, got ${info.channels}`)
   const unit = Float32Array.from(data, byte => byte / 255)
   return resizeBicubic({ shape: [1, info.height, info.width, channels], data: unit }, size, size).data.map(v => 2 * v - 1)
 }
 
-function assembled(kept: readonly { file: string; image: Float32Array }[], table: ReturnType<typeof parseAttributes> | undefined, { path, size, channels }: FolderOptions): DataSet {
-  const pixels = size * size * channels, images = new Float32Array(kept.length * pixels)
+function assembled(
+  kept: readonly { file: string; image: Float32Array }[],
+  table: ReturnType<typeof parseAttributes> | undefined,
+  { path, size, channels }: FolderOptions,
+): DataSet {
+  const pixels = size * size * channels,
+    images = new Float32Array(kept.length * pixels)
   kept.forEach(({ image }, i) => images.set(image, i * pixels))
   const values = table && Uint8Array.from(kept.flatMap(({ file }) => table.rows.get(file)!))
-  return { name: path, shape: [size, size, channels], images, ...(table ? { attributes: { names: table.names, values: values! } } : {}) }
+  return {
+    name: path,
+    shape: [size, size, channels],
+    images,
+    ...(table ? { attributes: { names: table.names, values: values! } } : {}),
+  }
 }
 
 /** The last `test` pictures of a seeded shuffle are the test set. */
 function split(data: DataSet, { test, seed }: FolderOptions): { train: DataSet; test: DataSet } {
-  const count = countOf(data), order = shuffled(count, seedFor('order', seed, -1))
+  const count = countOf(data),
+    order = shuffled(count, seedFor('order', seed, -1))
   const part = (indices: Uint32Array): DataSet => {
-    const names = data.attributes?.names ?? []
-    const values = Uint8Array.from([...indices].flatMap(i => [...data.attributes!.values.subarray(i * names.length, (i + 1) * names.length)]))
-    return { ...data, images: pictures(data, indices), ...(data.attributes ? { attributes: { names, values } } : {}) }
+    const chosen = { ...data, images: pictures(data, indices) }
+    if (!data.attributes) return chosen
+    const { names, values } = data.attributes
+    const kept = Uint8Array.from([...indices].flatMap(i => [...values.subarray(i * names.length, (i + 1) * names.length)]))
+    return { ...chosen, attributes: { names, values: kept } }
   }
   return { train: part(order.subarray(0, count - test)), test: part(order.subarray(count - test)) }
 }

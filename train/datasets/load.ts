@@ -8,7 +8,10 @@ import { idxDataSet } from './idx.ts'
 export type Splits = { readonly train: DataSet; readonly test: DataSet }
 
 /** The two halves of the data set a config names. Test pictures are never trained on. */
-export async function loadData(config: DataConfig, { signal, reporter = silent }: { signal?: AbortSignal; reporter?: Reporter } = {}): Promise<Splits> {
+export async function loadData(
+  config: DataConfig,
+  { signal, reporter = silent }: { signal?: AbortSignal; reporter?: Reporter } = {},
+): Promise<Splits> {
   if (config.kind === 'avatars') {
     const { size, seed, bias } = config
     const common = { size, signal, onProgress: (done: number, all: number) => reporter.step(done, all, 'faces drawn') }
