@@ -12,7 +12,16 @@ import { readGraph, type GraphFile } from './graph-file.ts'
 import { collected, deviceOption } from './options.ts'
 import { keepOutputs } from './outputs.ts'
 import { humanReport, jsonReport, type RunReport } from './run-report.ts'
-import { findSetting, parseSetting, settingValue, titleOf, withValue, withWidget, type Setting } from './settings.ts'
+import {
+  findSetting,
+  parseSetting,
+  settingValue,
+  spreadSetting,
+  titleOf,
+  withValue,
+  withWidget,
+  type Setting,
+} from './settings.ts'
 import { onStopSignals } from './signals.ts'
 
 type RunOptions = {
@@ -32,7 +41,11 @@ export const runCommand = (house: string): Command =>
       '<workflow>',
       'a workflow .json (as an editor saves it, or in API format), a PNG that holds one, or the name of a shipped one',
     )
-    .option('-s, --set <node.input=value>', 'set an input; node by number, title or class; repeatable', collected)
+    .option(
+      '-s, --set <node.input=value>',
+      'set an input; node by number, title or class, * for all that have it; repeatable',
+      collected,
+    )
     .option('-o, --out <folder>', 'where pictures, tables and plots go', 'output')
     .option('--data <folder>', 'folder whose input/ holds pictures, as for serve', 'data')
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
@@ -104,7 +117,7 @@ async function prepare(graph: GraphFile, settings: readonly Setting[], files: Fi
   let info = await infoNow()
   let { prompt, workflow } =
     'workflow' in graph ? { ...converted(graph.workflow, info), workflow: graph.workflow } : { ...graph, workflow: undefined }
-  for (const setting of settings) {
+  for (const setting of settings.flatMap(setting => spreadSetting(setting, prompt, info))) {
     const found = findSetting(setting, prompt, info)
     const kind = (catalog.get(prompt[found.id].class_type)!.inputs as Record<string, { files?: 'input' | 'checkpoints' }>)[
       found.input

@@ -66,6 +66,19 @@ export function findSetting(setting: Setting, prompt: Prompt, info: ObjectInfo):
   return { ...setting, id, config }
 }
 
+/** The settings that `*.<input>=<value>` stands for: one for every node that has such an input. */
+export function spreadSetting(setting: Setting, prompt: Prompt, info: ObjectInfo): Setting[] {
+  if (setting.node !== '*') return [setting]
+  const has = (id: NodeId) =>
+    knownInputs(info, prompt[id].class_type).some(([name, config]) => name === setting.input && isWidget(config))
+  const ids = Object.keys(prompt).filter(has)
+  if (ids.length === 0)
+    throw new Failure(`--set ${setting.text}: no node of the graph has an input "${setting.input}" that can be set`)
+  return ids.map(node => ({ ...setting, node }))
+}
+
+const knownInputs = (info: ObjectInfo, type: string) => (info[type] ? declaredInputs(info[type]) : [])
+
 /** The text as a value of the input's type; throws with what would be right. `isFile`: any file on the disk would do, too. */
 export function settingValue(
   { config: [type, options = {}], value, text, input }: Found,

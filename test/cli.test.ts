@@ -92,6 +92,7 @@ whenBuilt('patronus run', () => {
       /no node "KSampler"; it has: 1 Load Checkpoint, .*4 Where to start \(Gaussian Noise\)/,
     ],
     ['an unknown input, with those there are', ['graph.json', '--set', '5.step=3'], /no input "step".*steps, eta, seed/],
+    ['an input that no node has', ['graph.json', '--set', '*.step=3'], /no node of the graph has an input "step"/],
     ['an input that is a link', ['graph.json', '--set', '5.noise=3'], /takes NOISE from a link/],
     ['a value that is no number', ['graph.json', '--set', '5.steps=many'], /whole number 1 … 1000, got "many"/],
     ['a value out of range', ['graph.json', '--set', '5.eta=2'], /a number 0 … 1, got "2"/],
