@@ -61,11 +61,11 @@ const Accepted = v.object({ prompt_id: v.string(), node_errors: v.optional(v.uni
 export type Submission = { readonly id?: string; readonly problems: readonly Problem[] }
 
 /** POST /prompt: queues the graph, or says what is wrong with it, node by node. */
-export async function submit(prompt: unknown, workflow: unknown, clientId: string | undefined): Promise<Submission> {
+export async function submit(prompt: unknown, workflow: unknown, clientId: string | undefined, id: string): Promise<Submission> {
   const response = await fetch('./api/prompt', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ prompt, client_id: clientId, extra_data: { extra_pnginfo: { workflow } } }),
+    body: JSON.stringify({ prompt, prompt_id: id, client_id: clientId, extra_data: { extra_pnginfo: { workflow } } }),
   }).catch(() => {
     throw new ServerError('No answer from the server. Is it running?', 0)
   })

@@ -1,6 +1,7 @@
 /** What panels, commands and the canvas may do: the verbs of the page, over one store and one graph. */
 import { parseWorkflow, type ObjectInfo, type Workflow } from '../workflows/graph.ts'
 import * as api from './api.ts'
+import { createAutoRun, type AutoRun } from './auto-run.ts'
 import { EDITS_FIELD, editNode, loadedCheckpoint, SINGLE, takesEdits } from './bank.ts'
 import { createGraphView, type GraphView } from './canvas/graph-view.ts'
 import { fieldOverlays } from './canvas/overlays.ts'
@@ -12,7 +13,7 @@ import { fitWorkflow } from './fit-workflow.ts'
 import { menuFor } from './menus.ts'
 import type { Definitions } from './ports.ts'
 import { initialState, type Listed, type Point, type State, type Toast, type Value } from './shell.ts'
-import { cancelling, checked, cleared, refused, sent, type Live } from './state.ts'
+import { answered, cancelling, checked, cleared, refused, sent, type Live } from './state.ts'
 import { createStore, type Store } from './store.ts'
 import { createTracker, type Tracker } from './tracker.ts'
 
@@ -34,7 +35,7 @@ export type App = {
   /** Adds a node that the sliders can write to, with no edit in it. */
   addEditNode(): void
   learn(definitions: Definitions, info: ObjectInfo): void
-  open(value: unknown, name: string, from?: 'file' | 'server' | 'draft'): void
+  open(value: unknown, name: string, from?: 'file' | 'server' | 'draft' | 'saved draft'): void
   openListed(listed: Pick<Listed, 'name' | 'from' | 'title'>): Promise<void>
   openFile(file: File, at?: Point): Promise<void>
   pickAndOpen(): Promise<void>
@@ -82,11 +83,25 @@ export function createApp(tab: string): App {
   })
   const load = (workflow: Workflow) => view.load(fitWorkflow(workflow, info, store.get().definitions))
   const look = (): Check => check(parseWorkflow(view.save()), info)
-  const tracker = createTracker(view, store, load, (workflow, name) => {
-    autosave(name, workflow)
-    soon('check', () => live(now => checked(now, look().problems)), 120)
+  const tracker = createTracker(view, store, load, (workflow, name, isSaved) => {
+    autosave(name, workflow, isSaved)
+    soon(
+      'check',
+      () => {
+        const { prompt, problems } = look()
+        live(now => checked(now, problems))
+        if (!problems.length) autoRun.changed(JSON.stringify(prompt))
+      },
+      120,
+    )
     void readBank(app)
   })
+
+  const autoRun = createAutoRun(
+    store,
+    () => void app.run(),
+    () => void app.cancel(),
+  )
 
   const app: App = {
     store,
@@ -142,12 +157,17 @@ export function createApp(tab: string): App {
     open(value, name, from = 'file') {
       const workflow = readGraph(value, info)
       const before = store.get()
+      try {
+        load(workflow)
+      } catch (error) {
+        load(tracker.workflow())
+        throw error
+      }
       live(cleared)
-      load(workflow)
       view.fit()
       if (from === 'file' || before.graph.nodes.length) tracker.opened(name, from !== 'draft')
       else tracker.reset(name, from !== 'draft')
-      if (before.document.dirty && before.graph.nodes.length && from !== 'draft')
+      if (before.document.dirty && before.graph.nodes.length)
         app.say(`Opened ${name}. Your unsaved graph is one undo away.`, 'info', { label: 'Undo', run: () => tracker.undo() })
     },
     async openListed({ name, from, title }) {
@@ -180,7 +200,7 @@ export function createApp(tab: string): App {
       download(`${name}.json`, JSON.stringify(view.save(), null, 2))
     },
     placePicture: (file, where) => attempt(app, () => placePicture(app, file, where)),
-    run: () => attempt(app, () => run(app, look)),
+    run: () => attempt(app, () => run(app, look, autoRun)),
     async cancel() {
       const { run } = store.get().live
       live(cancelling)
@@ -217,26 +237,45 @@ function createSoon(): (name: string, work: () => void, ms?: number) => void {
   }
 }
 
-async function run(app: App, look: () => Check): Promise<void> {
+async function run(app: App, look: () => Check, autoRun: AutoRun): Promise<void> {
   const workflow = app.view.save()
   const { prompt, problems } = look()
-  if (problems.length && !Object.keys(prompt).length)
-    return refuse(
-      app,
-      problems.map(problem => ({ ...problem, severity: 'error', from: 'refusal' })),
-    )
-  const answer = await api.submit(prompt, workflow, app.store.get().live.clientId)
-  if (answer.id === undefined) return refuse(app, answer.problems)
-  const { id } = answer
-  app.live(live => refusedParts(sent(live, id, JSON.stringify(workflow), Date.now()), answer.problems))
+  if (problems.length && !Object.keys(prompt).length) return refuse(app, problems)
+  const id = newRunId()
+  autoRun.sent(JSON.stringify(prompt))
+  app.live(live => sent(live, id, JSON.stringify(workflow), Date.now()))
+  const answer = await api.submit(prompt, workflow, app.store.get().live.clientId, id).catch((error: unknown) => {
+    app.live(live => answered(live, id, undefined))
+    throw error
+  })
+  app.live(live => answered(live, id, answer.id))
+  // The page's own look says the same in words that tell what to do.
+  const told = answer.problems.map(problem => problems.find(({ node }) => node !== undefined && node === problem.node) ?? problem)
+  if (answer.id === undefined) return refuse(app, told)
+  app.live(live => refusedParts(live, told))
   if (app.view.afterRun()) app.tracker.absorb()
+}
+
+/** A version 4 UUID; `crypto.randomUUID` is missing on pages that were not fetched from this machine or over TLS. */
+function newRunId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = (bytes[6] & 0x0f) | 0x40
+  bytes[8] = (bytes[8] & 0x3f) | 0x80
+  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 /** Some outputs run while others were refused: the server says so in the same answer. */
 const refusedParts = (live: Live, problems: Parameters<typeof refused>[1]): Live =>
-  problems.length ? refused(live, problems) : live
+  problems.length
+    ? refused(
+        live,
+        problems.map(problem => ({ ...problem, severity: 'error', from: 'refusal' })),
+      )
+    : live
 
-function refuse(app: App, problems: Parameters<typeof refused>[1]): void {
+function refuse(app: App, found: Parameters<typeof refused>[1]): void {
+  const problems = found.map(problem => ({ ...problem, severity: 'error' as const, from: 'refusal' as const }))
   app.live(live => refused(live, problems))
   const [first] = problems
   if (first?.node !== undefined && problems.length === 1) app.view.focus(first.node)

@@ -1,7 +1,7 @@
 /** Autosave: the graph of each tab in IndexedDB, so that nothing is lost to a closed window and two tabs never overwrite each other. */
 import { del, entries, get, set } from 'idb-keyval'
 
-export type Draft = { readonly name: string; readonly workflow: string; readonly at: number }
+export type Draft = { readonly name: string; readonly workflow: string; readonly at: number; readonly isSaved: boolean }
 
 const KEEP = 20
 const AFTER = 400
@@ -32,7 +32,7 @@ const drafts = async (): Promise<[string, Draft][]> =>
   (await entries<string, Draft>()).filter(([key]) => String(key).startsWith('draft:')).sort(([, a], [, b]) => b.at - a.at)
 
 /** Writes a draft soon after the last change; the last change wins. */
-export function createAutosave(tab: string): (name: string, workflow: string) => void {
+export function createAutosave(tab: string): (name: string, workflow: string, isSaved: boolean) => void {
   let timer: ReturnType<typeof setTimeout> | undefined
   let latest: Draft | undefined
   const write = () => {
@@ -40,8 +40,8 @@ export function createAutosave(tab: string): (name: string, workflow: string) =>
     latest = undefined
   }
   addEventListener('pagehide', write)
-  return (name, workflow) => {
-    latest = { name, workflow, at: Date.now() }
+  return (name, workflow, isSaved) => {
+    latest = { name, workflow, at: Date.now(), isSaved }
     clearTimeout(timer)
     timer = setTimeout(write, AFTER)
   }

@@ -6,7 +6,7 @@ import './style/page.css'
 import * as api from './api.ts'
 import { createApp, type App } from './app.ts'
 import { command, COMMANDS } from './commands.ts'
-import { lastDraft, tabId } from './drafts.ts'
+import { lastDraft, tabId, type Draft } from './drafts.ts'
 import { Page } from './panels/page.tsx'
 import { pageTitle, type Theme } from './shell.ts'
 import { connected, previewed, recalled, receive, remembered } from './state.ts'
@@ -45,7 +45,7 @@ async function boot(app: App): Promise<void> {
   await app.refreshWorkflows()
   const history = api.getHistory({ count: PAST_RUNS }).catch(() => []) // a server that keeps no history is no trouble
   const draft = await lastDraft(tab)
-  if (!draft || !reopen(app, draft.workflow, draft.name)) await openFirst(app)
+  if (!draft || !reopen(app, draft)) await openFirst(app)
   const runs = await history
   app.live(live => remembered(live, runs))
   const { id } = app.view.save()
@@ -67,11 +67,11 @@ async function recall(app: App, run: string): Promise<void> {
   if (past) app.live(live => recalled(live, past.outputs))
 }
 
-function reopen(app: App, workflow: string, name: string): boolean {
+function reopen(app: App, { workflow, name, isSaved }: Draft): boolean {
   try {
     const value = JSON.parse(workflow) as { nodes?: unknown[] }
     if (!value.nodes?.length) return false
-    app.open(value, name, 'draft')
+    app.open(value, name, isSaved ? 'saved draft' : 'draft')
     return true
   } catch {
     return false // a draft that an older page wrote differently is no reason to stay empty

@@ -82,6 +82,8 @@ export type State = {
   readonly theme: Theme
   readonly tab: Tab
   readonly panelOpen: boolean
+  /** Run by itself when the graph changed. */
+  readonly auto: boolean
   readonly zoom: number
   readonly palette?: { readonly at: Point; readonly pending?: Pending }
   readonly menu?: Menu
@@ -99,6 +101,7 @@ export const initialState: State = {
   theme: 'system',
   tab: 'prototypes',
   panelOpen: true,
+  auto: false,
   zoom: 1,
   toasts: [],
 }

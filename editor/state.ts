@@ -87,7 +87,7 @@ const withNode = (live: Live, id: string, change: Partial<NodeView>): Live => ({
   nodes: { ...live.nodes, [id]: { ...live.nodes[id], ...change } },
 })
 
-/** A run was accepted by the server. Errors of the last run go; its pictures stay until new ones come. */
+/** A run is being sent, under a name of ours: its first messages may come before the answer. Old errors go; pictures stay until new ones come. */
 export function sent(live: Live, id: string, workflow: string, at: number): Live {
   return {
     ...live,
@@ -113,11 +113,30 @@ export const refused = (live: Live, problems: readonly Problem[]): Live => ({
   ),
 })
 
-/** What a look at the graph found, replacing what the last look found. */
-export const checked = (live: Live, problems: readonly Problem[]): Live => ({
-  ...live,
-  problems: [...problems, ...live.problems.filter(problem => problem.from !== 'check')],
-})
+/** The server did not take the run, or took it under another name. */
+export function answered(live: Live, id: string, accepted: string | undefined): Live {
+  if (accepted === id || live.run?.id !== id) return live
+  return {
+    ...live,
+    run: accepted === undefined ? undefined : { ...live.run, id: accepted },
+    sent: accepted === undefined ? live.sent : { ...live.sent, [accepted]: live.sent[id] },
+  }
+}
+
+/** What a look at the graph found, replacing what the last look found. A refusal is over when its node has nothing wrong any more. */
+export function checked(live: Live, found: readonly Problem[]): Live {
+  const isOver = ({ node, from }: Problem) => from === 'refusal' && !found.some(problem => problem.node === node)
+  const over = new Set(live.problems.filter(isOver).map(({ node }) => node))
+  return {
+    ...live,
+    problems: [...found, ...live.problems.filter(problem => problem.from !== 'check' && !isOver(problem))],
+    nodes: over.size
+      ? Object.fromEntries(
+          Object.entries(live.nodes).map(([id, view]) => [id, over.has(id) ? { ...view, error: undefined } : view]),
+        )
+      : live.nodes,
+  }
+}
 
 export const cancelling = (live: Live): Live => (live.run ? { ...live, run: { ...live.run, state: 'cancelling' } } : live)
 

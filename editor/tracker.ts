@@ -26,7 +26,7 @@ export function createTracker(
   view: GraphView,
   store: Store<State>,
   restore: (workflow: Workflow) => void,
-  changed: (workflow: string, name: string) => void,
+  changed: (workflow: string, name: string, isSaved: boolean) => void,
 ): Tracker {
   let history: History<Snapshot> = createHistory(take('untitled'))
   let savedJson = history.present.json
@@ -49,7 +49,7 @@ export function createTracker(
       graph,
       document: { name, dirty: json !== savedJson, canUndo: next.past.length > 0, canRedo: next.future.length > 0 },
     }))
-    if (isNew) changed(json, name)
+    if (isNew) changed(json, name, json === savedJson)
   }
   const travel = (next: History<Snapshot>) => {
     if (next === history) return
@@ -64,7 +64,7 @@ export function createTracker(
       history = createHistory(take(name))
       savedJson = saved ? history.present.json : ''
       settle(history)
-      changed(history.present.json, name)
+      changed(history.present.json, name, saved)
     },
     opened(name, saved) {
       const next = take(name)

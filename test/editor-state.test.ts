@@ -1,5 +1,17 @@
 import type { ServerMessage } from '../server/protocol.ts'
-import { cleared, nothingYet, previewed, recalled, receive, refused, remembered, sent, type Live } from '../editor/state.ts'
+import {
+  answered,
+  checked,
+  cleared,
+  nothingYet,
+  previewed,
+  recalled,
+  receive,
+  refused,
+  remembered,
+  sent,
+  type Live,
+} from '../editor/state.ts'
 
 const picture = { width: 64, height: 64 }
 const image = (filename: string, type: 'output' | 'input' = 'output') => ({ filename, subfolder: '', type })
@@ -99,4 +111,27 @@ test('a queued second run does not take the place of the one that runs', () => {
 test('messages of unknown types change nothing', () => {
   const unknown = { type: 'logs', data: {} } as unknown as ServerMessage
   expect(receive(nothingYet, unknown, 0)).toBe(nothingYet)
+})
+
+test('a run that ends before the server has answered stays ended', () => {
+  const over = play(sent(nothingYet, 'r', '{}', 0), start('r'), executing('r', '5'), executing('r', null))
+  expect(answered(over, 'r', 'r').run).toBeUndefined()
+})
+
+test('a run that the server does not take is no run', () => {
+  expect(answered(sent(nothingYet, 'r', '{}', 0), 'r', undefined).run).toBeUndefined()
+})
+
+test('a run that the server names otherwise is followed under that name', () => {
+  const live = answered(sent(nothingYet, 'r', '{"w":1}', 0), 'r', 'other')
+  expect(live.run?.id).toBe('other')
+  expect(play(live, start('other'), shown('other', '7', 'a.png')).results[0].workflow).toBe('{"w":1}')
+})
+
+test('a refusal is over when its node has nothing wrong any more', () => {
+  const live = refused(nothingYet, [{ node: '6', message: 'no', severity: 'error', from: 'refusal' }])
+  const warning = { node: '6', message: 'still', severity: 'warning', from: 'check' } as const
+  expect(checked(live, [warning]).nodes['6'].error).toBe('no')
+  expect(checked(live, []).nodes['6'].error).toBeUndefined()
+  expect(checked(live, []).problems).toEqual([])
 })

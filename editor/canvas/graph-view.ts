@@ -299,10 +299,19 @@ class Canvas extends LGraphCanvas {
   /** `node` in the middle, at a size that can be read. */
   centerOn(node: LGraphNode): void {
     const box = this.canvas.getBoundingClientRect()
+    if (this.shows(node)) return
     this.ds.scale = Math.max(0.7, this.ds.scale)
     const [x, y] = [node.pos[0] + node.size[0] / 2, node.pos[1] + node.size[1] / 2]
     this.ds.offset = [box.width / 2 / this.ds.scale - x, box.height / 2 / this.ds.scale - y]
     this.setDirty(true, true)
+  }
+
+  /** Whether all of `node` is in view, large enough to be read. */
+  private shows({ pos, size }: LGraphNode): boolean {
+    const box = this.canvas.getBoundingClientRect()
+    const [left, top] = this.ds.convertOffsetToCanvas([pos[0], pos[1] - LiteGraph.NODE_TITLE_HEIGHT])
+    const [right, bottom] = this.ds.convertOffsetToCanvas([pos[0] + size[0], pos[1] + size[1]])
+    return this.ds.scale > 0.45 && left >= 0 && top >= 0 && right <= box.width && bottom <= box.height
   }
 
   groupSelection(): void {

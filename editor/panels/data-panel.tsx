@@ -38,6 +38,7 @@ export function DataPanel({ app }: { app: App }) {
 
 function NodeData({ app, id }: { app: App; id: string }) {
   const output = usePart(app, state => state.live.nodes[id]?.output)
+  const theme = usePart(app, state => state.theme)
   const title = usePart(app, state => state.graph.nodes.find(node => node.id === id)?.title)
   if (!output) return null
   return (
@@ -49,7 +50,7 @@ function NodeData({ app, id }: { app: App; id: string }) {
       </h3>
       {!output.plots?.length && !output.tables?.length && output.text?.map((text, i) => <TextOutput key={i} text={text} />)}
       {output.plots?.map((plot, i) => (
-        <PlotView key={i} plot={plot} />
+        <PlotView key={`${i} ${theme}`} plot={plot} />
       ))}
       {output.tables?.map((table, i) => (
         <TableView key={i} table={table} />

@@ -67,7 +67,11 @@ const TABS: readonly { readonly id: Tab; readonly label: string; readonly count?
   { id: 'node', label: 'Node' },
   { id: 'results', label: 'Results', count: state => state.live.results.length },
   { id: 'data', label: 'Data' },
-  { id: 'problems', label: 'Problems', count: state => state.live.problems.length },
+  {
+    id: 'problems',
+    label: 'Problems',
+    count: state => new Set(state.live.problems.map(({ node, message }) => node ?? message)).size,
+  },
 ]
 
 function SidePanel({ app }: { app: App }) {

@@ -42,7 +42,7 @@ function draw(plot: Plot, element: HTMLElement): uPlot {
     ticks: { stroke: line, width: 1 },
     font: '11px "Inter Variable"',
     labelFont: '11px "Inter Variable"',
-    labelSize: 22,
+    labelSize: 20,
   }
   return new uPlot(
     {
@@ -55,7 +55,7 @@ function draw(plot: Plot, element: HTMLElement): uPlot {
       scales: { x: { time: false, dir: plot.x.reverse ? -1 : 1 } },
       axes: [
         { ...axis, label: plot.x.label, size: 34 },
-        { ...axis, label: plot.y.label, size: 46 },
+        { ...axis, label: plot.y.label, size: 58 },
       ],
       hooks: { draw: [chart => drawMarks(chart, plot, text)] },
     },

@@ -5,7 +5,11 @@ import { usePart } from './hooks.ts'
 import { Icon } from './icons.tsx'
 
 export function ProblemPanel({ app }: { app: App }) {
-  const problems = usePart(app, state => state.live.problems)
+  const all = usePart(app, state => state.live.problems)
+  // A node that failed or was refused need not be warned about as well.
+  const problems = all.filter(
+    ({ node, severity }) => severity === 'error' || !all.some(other => other.severity === 'error' && other.node === node),
+  )
   const nodes = usePart(app, state => state.graph.nodes)
   if (!problems.length)
     return (

@@ -2,7 +2,6 @@
 import { useRef, useState } from 'preact/hooks'
 import type { App } from '../app.ts'
 import { command, keyText } from '../commands.ts'
-import { duration } from '../format.ts'
 import type { MenuItem, State, Theme } from '../shell.ts'
 import { usePart } from './hooks.ts'
 import { Icon, type IconName } from './icons.tsx'
@@ -155,8 +154,17 @@ const partOf = ({ live }: State): number | undefined => {
 function RunButtons({ app }: { app: App }) {
   const run = usePart(app, state => state.live.run)
   const part = usePart(app, partOf)
+  const auto = usePart(app, state => state.auto)
   return (
     <div class="row tight run-buttons">
+      <button
+        class={`chip-button${auto ? ' on' : ''}`}
+        aria-pressed={auto}
+        title="Run by itself whenever a field, a link or a prototype changes"
+        onClick={() => app.show({ auto: !auto })}
+      >
+        Auto
+      </button>
       {run && (
         <button
           class="button stop"
@@ -176,6 +184,3 @@ function RunButtons({ app }: { app: App }) {
     </div>
   )
 }
-
-/** How long something took, for a tooltip. */
-export const Took = ({ ms }: { ms: number | undefined }) => (ms === undefined ? null : <span class="faint">{duration(ms)}</span>)
