@@ -8,9 +8,13 @@ export function check(workflow: Workflow, info: ObjectInfo): Check {
   const { prompt, problems: untranslated } = toPrompt(workflow, info)
   const { error, nodeErrors } = problems(prompt, info)
   const found = [
-    ...untranslated.map(({ node, class_type, message }) => ({ node, nodeType: class_type, message })),
+    ...untranslated.map(({ node, class_type, message }) => ({ node, nodeType: class_type, message: sentence(message) })),
     ...Object.entries(nodeErrors).flatMap(([node, { class_type, errors }]) =>
-      errors.map(problem => ({ node, nodeType: class_type, message: sentence(explain(problem)) })),
+      (untranslated.some(problem => problem.node === node) ? [] : errors).map(problem => ({
+        node,
+        nodeType: class_type,
+        message: sentence(explain(problem)),
+      })),
     ),
   ]
   const general = error && !found.length ? [{ message: NO_OUTPUT[error.type] ?? explain(error) }] : []

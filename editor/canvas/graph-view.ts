@@ -113,6 +113,7 @@ export function createGraphView(element: HTMLCanvasElement, events: GraphEvents)
     load(workflow) {
       canvas.deselectAll()
       graph.configure(structuredClone(workflow) as never)
+      for (const node of graph.nodes) if (node.constructor === LGraphNode) dressUnknown(node, () => colours)
       for (const group of graph.groups) group.recomputeInsideNodes()
       redraw()
     },
@@ -345,6 +346,12 @@ function prepare(canvas: Canvas, colours: () => Colours): void {
   canvas.ds.min_scale = 0.15
   canvas.ds.max_scale = 4
   canvas.onRenderBackground = (element, ctx) => drawGrid(element, ctx, canvas.ds, colours())
+}
+
+/** A node of a type this server does not have: kept as it came (litegraph saves it word for word), framed like any other error. */
+function dressUnknown(node: LGraphNode, colours: () => Colours): void {
+  node.title ||= node.type
+  node.strokeStyles['error'] = () => ({ color: colours().danger, lineWidth: 2, padding: 1 })
 }
 
 function describe(node: LGraphNode): GraphNode {

@@ -64,6 +64,7 @@ whenPossible('the main job, by mouse and keyboard', () => {
   test('a run shows at least ten different pictures on the sampler while it samples, and then a result', async () => {
     await run()
     expect(await watchPictures(page, 'PatronusSampleDDIM', IDLE)).toBeGreaterThanOrEqual(10)
+    expect(await problems()).toEqual([])
     await page.getByRole('tab', { name: /Results/ }).click()
     expect(await pictures()).toBe(1)
   })
@@ -88,6 +89,7 @@ whenPossible('the main job, by mouse and keyboard', () => {
     expect(await editsText()).toMatch(/^5 = /)
     await run()
     await finished()
+    expect(await problems()).toEqual([])
     await page.getByRole('tab', { name: /Results/ }).click()
     expect(await pictures()).toBe(2)
     expect((await resultBytes()).equals(first)).toBe(false)
@@ -141,6 +143,11 @@ whenPossible('the main job, by mouse and keyboard', () => {
   async function resultBytes(): Promise<Buffer> {
     const address = await page.evaluate<string>(`document.querySelector('.result img').src`)
     return Buffer.from(await (await page.request.get(address)).body())
+  }
+  /** What the page says is wrong, in its own words. */
+  async function problems(): Promise<string[]> {
+    await page.getByRole('tab', { name: /Problems/ }).click()
+    return page.locator('.problem').allTextContents()
   }
   const editsText = async (): Promise<unknown> => {
     const { nodes } = await graphOf(page)
