@@ -32,7 +32,8 @@ export type NetworkFunction = (params: Tensors, inputs: Tensors) => Tensors
 export type Feed = Readonly<Record<string, Tensor | Int32Array>>
 
 export type Compiled = {
-  run(inputs: Feed): Promise<Record<string, Tensor>>
+  /** All outputs, or those named: what nobody asks for is not copied out of the session. */
+  run(inputs: Feed, only?: readonly string[]): Promise<Record<string, Tensor>>
   dispose(): Promise<void>
 }
 export type CompileOptions = { readonly device?: DeviceName | DeviceChoice; readonly threads?: number }
@@ -59,7 +60,11 @@ export async function compile(
   const device = await chooseDevice(options.device ?? 'auto')
   const session = await Session.create(artifact, packWeights(artifact.layout, weights, signature.name), device, options.threads)
   return {
-    run: async feed => session.run(checkFeed(signature, feed)),
+    run: async (feed, only) =>
+      session.run(
+        checkFeed(signature, feed),
+        only?.map(name => OUTPUT + name),
+      ),
     dispose: () => session.dispose(),
   }
 }

@@ -21,9 +21,13 @@ export async function eager(
   const name = await useBackend(backend)
   const params = inBackend(name, () => toTensors(weights))
   return {
-    async run(feed) {
+    async run(feed, only) {
       const made = inBackend(name, () => tf.tidy(() => fn(params, toTensors(entries(checkFeed(signature, feed))))))
-      const outputs = await Promise.all(Object.entries(made).map(async ([key, t]) => [key, await plain(t)] as const))
+      const outputs = await Promise.all(
+        Object.entries(made)
+          .filter(([key]) => !only || only.includes(key))
+          .map(async ([key, t]) => [key, await plain(t)] as const),
+      )
       tf.dispose(made)
       return Object.fromEntries(outputs)
     },

@@ -35,19 +35,19 @@ export async function createPatronus({ id, info, weights }: Checkpoint, options:
     if (x.shape.length !== 4 || wanted.some((n, i) => n !== x.shape[i + 1]))
       throw new Error(`${info.name}: images should be [B,${wanted}], got [${x.shape}]`)
   }
-  const encodeAll = async (x: Tensor) => {
+  const encodeAll = async (x: Tensor, ...only: string[]) => {
     checkImages(x)
-    return inParts(x.shape[0], (from, to) => encoder.get().then(net => net.run({ x: rows(x, from, to) })))
+    return inParts(x.shape[0], (from, to) => encoder.get().then(net => net.run({ x: rows(x, from, to) }, only)))
   }
   return {
     id,
     info,
     async encode(x) {
-      const { s, minDistance, argmin } = await encodeAll(x)
+      const { s, minDistance, argmin } = await encodeAll(x, 's', 'minDistance', 'argmin')
       return { s, minDistance, argmin }
     },
-    distances: async x => (await encodeAll(x)).distances,
-    features: async x => (await encodeAll(x)).features,
+    distances: async x => (await encodeAll(x, 'distances')).distances,
+    features: async x => (await encodeAll(x, 'features')).features,
     denoiser(s) {
       if (s.shape.length !== 2 || s.shape[1] !== prototypes.count)
         throw new Error(`${info.name}: s should be [B,${prototypes.count}], got [${s.shape}]`)

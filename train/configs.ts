@@ -23,7 +23,7 @@ const avatars64: TrainingConfig = {
   seed: 1,
   batch: 16,
   steps: 14_000,
-  freezeEncoderAt: 2_500,
+  freezeEncoderAt: 1_500,
   rates: { encoder: 1e-5, unet: 4e-4, warmup: 100, decay: 0.15, floor: 0.02 },
   adamw,
   ema: 0.999,
