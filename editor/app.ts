@@ -1,7 +1,7 @@
 /** What panels, commands and the canvas may do: the verbs of the page, over one store and one graph. */
 import { parseWorkflow, type ObjectInfo, type Workflow } from '../workflows/graph.ts'
 import * as api from './api.ts'
-import { createAutoRun, type AutoRun } from './auto-run.ts'
+import { createAutoRun } from './auto-run.ts'
 import { EDITS_FIELD, editNode, loadedCheckpoint, SINGLE, takesEdits } from './bank.ts'
 import { createGraphView, type GraphView } from './canvas/graph-view.ts'
 import { fieldOverlays } from './canvas/overlays.ts'
@@ -13,8 +13,9 @@ import { fitWorkflow } from './fit-workflow.ts'
 import { menuFor } from './menus.ts'
 import type { Definitions } from './ports.ts'
 import { initialState, type Listed, type Point, type State, type Toast, type Value } from './shell.ts'
-import { answered, cancelling, checked, cleared, refused, sent, type Live } from './state.ts'
+import { cancelling, checked, cleared, type Live } from './state.ts'
 import { createStore, type Store } from './store.ts'
+import { run } from './runs.ts'
 import { createTracker, type Tracker } from './tracker.ts'
 
 export type App = {
@@ -235,55 +236,6 @@ function createSoon(): (name: string, work: () => void, ms?: number) => void {
       }, ms),
     )
   }
-}
-
-async function run(app: App, look: () => Check, autoRun: AutoRun): Promise<void> {
-  const workflow = app.view.save()
-  const { prompt, problems } = look()
-  if (problems.length && !Object.keys(prompt).length) return refuse(app, problems)
-  const id = newRunId()
-  autoRun.sent(JSON.stringify(prompt))
-  app.live(live => sent(live, id, JSON.stringify(workflow), Date.now()))
-  const answer = await api.submit(prompt, workflow, app.store.get().live.clientId, id).catch((error: unknown) => {
-    app.live(live => answered(live, id, undefined))
-    throw error
-  })
-  app.live(live => answered(live, id, answer.id))
-  // The page's own look says the same in words that tell what to do.
-  const told = answer.problems.map(problem => problems.find(({ node }) => node !== undefined && node === problem.node) ?? problem)
-  if (answer.id === undefined) return refuse(app, told)
-  app.live(live => refusedParts(live, told))
-  if (app.view.afterRun()) app.tracker.absorb()
-}
-
-/** A version 4 UUID; `crypto.randomUUID` is missing on pages that were not fetched from this machine or over TLS. */
-function newRunId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  bytes[6] = (bytes[6] & 0x0f) | 0x40
-  bytes[8] = (bytes[8] & 0x3f) | 0x80
-  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-}
-
-/** Some outputs run while others were refused: the server says so in the same answer. */
-const refusedParts = (live: Live, problems: Parameters<typeof refused>[1]): Live =>
-  problems.length
-    ? refused(
-        live,
-        problems.map(problem => ({ ...problem, severity: 'error', from: 'refusal' })),
-      )
-    : live
-
-function refuse(app: App, found: Parameters<typeof refused>[1]): void {
-  const problems = found.map(problem => ({ ...problem, severity: 'error' as const, from: 'refusal' as const }))
-  app.live(live => refused(live, problems))
-  const [first] = problems
-  if (first?.node !== undefined && problems.length === 1) app.view.focus(first.node)
-  app.say(first?.message ?? 'The server refused the graph.', 'bad', {
-    label: 'Show',
-    run: () => app.show({ tab: 'problems', panelOpen: true }),
-  })
-  app.view.redraw()
 }
 
 async function placePicture(app: App, file: File, { node, at }: { node?: string; at?: Point }): Promise<void> {

@@ -1,6 +1,6 @@
 /** The context menu of what lies under the pointer: entries are the page's commands, with their keys. */
 import type { App } from './app.ts'
-import type { MenuTarget } from './canvas/graph-view.ts'
+import type { MenuTarget } from './canvas/graph-events.ts'
 import { command, keyText } from './commands.ts'
 import type { Menu, MenuItem } from './shell.ts'
 

@@ -1,41 +1,15 @@
 /** The graph on the screen: the one door to litegraph. Plain data in, plain data and events out. */
-import { LGraph, LGraphCanvas, LGraphGroup, LGraphNode, LiteGraph, type LinkSegment } from 'litegraph.js'
+import { LGraph, LGraphNode, LiteGraph } from 'litegraph.js'
 import { isLinkable, type Workflow } from '../../workflows/graph.ts'
 import { AFTER_RUN, type Definition, type Definitions } from '../ports.ts'
 import type { Graph, GraphNode, Pending, Point, Value } from '../shell.ts'
-import type { NodeView, Picture } from '../state.ts'
-import type { SavedImage } from '../../nodes/node.ts'
-import { drawGrid, onPinch, onResize } from './gestures.ts'
+import type { Picture } from '../state.ts'
+import type { GraphEvents } from './graph-events.ts'
+import { onPinch, onResize } from './gestures.ts'
+import { GraphCanvas, prepare } from './graph-canvas.ts'
 import { BYPASSED, MUTED, registerNodes, type NodeHost } from './node-class.ts'
 import { createPictures } from './pictures.ts'
 import { applyColours, readColours, settle, type Colours } from './theme.ts'
-import type { FieldAt } from './widgets.ts'
-
-export type MenuTarget = {
-  readonly at: Point
-  readonly node?: string
-  readonly group?: () => void
-  readonly unlink?: () => void
-  readonly reroute?: () => void
-}
-export type GraphEvents = {
-  readonly view: (id: string) => NodeView | undefined
-  readonly imageUrl: (image: SavedImage) => string
-  /** A gesture on the canvas ended; the graph may have changed. */
-  readonly gesture: () => void
-  /** A field is being dragged. */
-  readonly changing: () => void
-  /** The graph changed by itself (a node grew). */
-  readonly grew: () => void
-  readonly selected: () => void
-  readonly zoomed: (scale: number) => void
-  readonly menu: (target: MenuTarget) => void
-  readonly palette: (at: Point, pending?: Pending) => void
-  readonly type: (at: FieldAt, page: DOMRect, scale: number) => void
-  readonly choose: (at: FieldAt, page: DOMRect) => void
-  readonly upload: (at: FieldAt) => void
-  readonly opened: (node: string) => void
-}
 
 export type GraphView = {
   register(definitions: Definitions): void
@@ -73,7 +47,7 @@ export function createGraphView(element: HTMLCanvasElement, events: GraphEvents)
   let colours: Colours = readColours(element)
   let definitions: Definitions = new Map()
   const graph = new LGraph()
-  const canvas = new Canvas(element, graph, events)
+  const canvas = new GraphCanvas(element, graph, events)
   const redraw = () => canvas.setDirty(true, true)
   const pictures = createPictures(events.imageUrl, redraw)
   const host: NodeHost = {
@@ -183,171 +157,6 @@ export function createGraphView(element: HTMLCanvasElement, events: GraphEvents)
   }
 }
 
-/** litegraph's canvas with its own menus, dialogs and keys replaced by events. */
-class Canvas extends LGraphCanvas {
-  private readonly events: GraphEvents
-
-  constructor(element: HTMLCanvasElement, graph: LGraph, events: GraphEvents) {
-    super(element, graph, { skip_render: true })
-    this.events = events
-    element.tabIndex = 0
-    element.setAttribute('role', 'application')
-    element.addEventListener('pointerup', () => queueMicrotask(events.gesture))
-    element.addEventListener('litegraph:canvas', event => this.heard(event as CustomEvent<CanvasEvent>))
-    this.onSelectionChange = () => queueMicrotask(events.selected)
-    this.ds.onChanged = scale => events.zoomed(scale)
-  }
-
-  private heard({ detail }: CustomEvent<CanvasEvent>): void {
-    const at = { x: detail.originalEvent?.clientX ?? 0, y: detail.originalEvent?.clientY ?? 0 }
-    if (detail.subType === 'empty-double-click') this.events.palette(at)
-    if (detail.subType === 'node-double-click' && detail.node) this.events.opened(String(detail.node.id))
-    if (detail.subType === 'empty-release') {
-      const pending = this.pending()
-      if (pending) this.events.palette(at, pending)
-    }
-  }
-
-  /** The end of a new link that hangs in the air; none when an existing link was pulled off. */
-  private pending(): Pending | undefined {
-    const { renderLinks, inputLinks, outputLinks, state } = this.linkConnector
-    const [link] = renderLinks
-    if (!link || inputLinks.length || outputLinks.length || !(link.node instanceof LGraphNode)) return undefined
-    return {
-      node: String(link.node.id),
-      slot: link.fromSlotIndex,
-      side: state.connectingTo === 'input' ? 'output' : 'input',
-      type: String(link.fromSlot.type),
-    }
-  }
-
-  override drawNode(node: LGraphNode, ctx: CanvasRenderingContext2D): void {
-    this.editor_alpha = node.mode === (MUTED as never) ? 0.4 : node.mode === (BYPASSED as never) ? 0.55 : 1
-    super.drawNode(node, ctx)
-    this.editor_alpha = 1
-  }
-
-  /** Links of the selected nodes: wider, in their own colour. litegraph makes them white, which a light page swallows. */
-  override renderLink(...args: Parameters<LGraphCanvas['renderLink']>): void {
-    const link = args[3]
-    if (!link || !this.highlighted_links[link.id]) return super.renderLink(...args)
-    const { [link.id]: mark, ...others } = this.highlighted_links
-    const all = this.highlighted_links
-    this.highlighted_links = others
-    this.connections_width = mark ? 4 : 2.5
-    super.renderLink(...args)
-    this.connections_width = 2.5
-    this.highlighted_links = all
-  }
-
-  override processContextMenu(
-    node: LGraphNode | undefined,
-    event: { clientX: number; clientY: number; canvasX: number; canvasY: number },
-  ): void {
-    const group = this.graph?.getGroupOnPos(event.canvasX, event.canvasY)
-    this.events.menu({
-      at: { x: event.clientX, y: event.clientY },
-      node: node && String(node.id),
-      group: !node && group ? () => this.graph?.remove(group) : undefined,
-    })
-  }
-
-  override showLinkMenu(segment: LinkSegment, event: { clientX: number; clientY: number }): boolean {
-    this.events.menu({
-      at: { x: event.clientX, y: event.clientY },
-      unlink: () => this.graph?.removeLink(Number(segment.id)),
-      reroute: () => this.graph?.createReroute(segment._pos, segment as never),
-    })
-    return false
-  }
-
-  /** Keys are commands of the page; litegraph only gets to know about Shift and Escape. */
-  override processKey(event: KeyboardEvent): void {
-    if (event.key === 'Shift' || (event.key === 'Escape' && this.linkConnector.isConnecting)) super.processKey(event)
-  }
-
-  toGraph({ x, y }: Point): [number, number] {
-    const box = this.canvas.getBoundingClientRect()
-    return this.ds.convertCanvasToOffset([x - box.left, y - box.top]) as [number, number]
-  }
-
-  pageRect({ node, rect }: FieldAt): DOMRect {
-    const box = this.canvas.getBoundingClientRect()
-    const [x, y] = this.ds.convertOffsetToCanvas([node.pos[0] + rect.x, node.pos[1] + rect.y])
-    return new DOMRect(box.left + x, box.top + y, rect.width * this.ds.scale, rect.height * this.ds.scale)
-  }
-
-  middle(): Point {
-    const box = this.canvas.getBoundingClientRect()
-    return { x: box.left + box.width / 2, y: box.top + box.height / 2 }
-  }
-
-  /** All of `nodes` in view, never larger than life. */
-  fit(nodes: readonly LGraphNode[]): void {
-    if (!nodes.length) return
-    const left = Math.min(...nodes.map(node => node.pos[0]))
-    const top = Math.min(...nodes.map(node => node.pos[1] - LiteGraph.NODE_TITLE_HEIGHT))
-    const right = Math.max(...nodes.map(node => node.pos[0] + node.size[0]))
-    const bottom = Math.max(...nodes.map(node => node.pos[1] + node.size[1]))
-    const box = this.canvas.getBoundingClientRect()
-    const margin = 48
-    const scale = Math.min(1, (box.width - 2 * margin) / (right - left), (box.height - 2 * margin) / (bottom - top))
-    this.ds.scale = Math.max(this.ds.min_scale, scale)
-    this.ds.offset = [box.width / 2 / this.ds.scale - (left + right) / 2, box.height / 2 / this.ds.scale - (top + bottom) / 2]
-    this.setDirty(true, true)
-  }
-
-  /** `node` in the middle, at a size that can be read. */
-  centerOn(node: LGraphNode): void {
-    const box = this.canvas.getBoundingClientRect()
-    if (this.shows(node)) return
-    this.ds.scale = Math.max(0.7, this.ds.scale)
-    const [x, y] = [node.pos[0] + node.size[0] / 2, node.pos[1] + node.size[1] / 2]
-    this.ds.offset = [box.width / 2 / this.ds.scale - x, box.height / 2 / this.ds.scale - y]
-    this.setDirty(true, true)
-  }
-
-  /** Whether all of `node` is in view, large enough to be read. */
-  private shows({ pos, size }: LGraphNode): boolean {
-    const box = this.canvas.getBoundingClientRect()
-    const [left, top] = this.ds.convertOffsetToCanvas([pos[0], pos[1] - LiteGraph.NODE_TITLE_HEIGHT])
-    const [right, bottom] = this.ds.convertOffsetToCanvas([pos[0] + size[0], pos[1] + size[1]])
-    return this.ds.scale > 0.45 && left >= 0 && top >= 0 && right <= box.width && bottom <= box.height
-  }
-
-  groupSelection(): void {
-    if (!this.selectedItems.size) return
-    const group = new LGraphGroup('Group')
-    this.graph?.add(group)
-    group.resizeTo(this.selectedItems, 20)
-    group.recomputeInsideNodes()
-    this.setDirty(true, true)
-  }
-}
-
-type CanvasEvent = {
-  readonly subType: string
-  readonly originalEvent?: { clientX: number; clientY: number }
-  readonly node?: LGraphNode
-}
-
-function prepare(canvas: Canvas, colours: () => Colours): void {
-  Object.assign(canvas, {
-    allow_searchbox: false,
-    show_info: false,
-    render_canvas_border: false,
-    render_connections_border: false,
-    background_image: '',
-    connections_width: 2.5,
-    low_quality_zoom_threshold: 0.35,
-    zoom_speed: 1.08,
-    linkMarkerShape: 0,
-  })
-  canvas.ds.min_scale = 0.15
-  canvas.ds.max_scale = 4
-  canvas.onRenderBackground = (element, ctx) => drawGrid(element, ctx, canvas.ds, colours())
-}
-
 /** A node of a type this server does not have: kept as it came (litegraph saves it word for word), framed like any other error. */
 function dressUnknown(node: LGraphNode, colours: () => Colours): void {
   node.title ||= node.type
@@ -370,7 +179,12 @@ function describe(node: LGraphNode): GraphNode {
   }
 }
 
-function add(canvas: Canvas, definition: Definition | undefined, at: Point, pending: Pending | undefined): string | undefined {
+function add(
+  canvas: GraphCanvas,
+  definition: Definition | undefined,
+  at: Point,
+  pending: Pending | undefined,
+): string | undefined {
   const graph = canvas.graph
   const node = definition && LiteGraph.createNode(definition.type)
   if (!graph || !node) return undefined

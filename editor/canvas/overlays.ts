@@ -6,7 +6,7 @@ import { snap } from '../format.ts'
 import type { Field } from '../ports.ts'
 import type { State } from '../shell.ts'
 import type { Store } from '../store.ts'
-import type { GraphEvents } from './graph-view.ts'
+import type { GraphEvents } from './graph-events.ts'
 import { inputFile } from './input-file.ts'
 import type { FieldAt } from './widgets.ts'
 
