@@ -1,11 +1,12 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
+import { loadPatronus } from '../engine/load.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 import type { PriorTraining, TrainingConfig } from './config.ts'
 import { loadData, summary, type Splits } from './datasets/load.ts'
-import { pictures } from './datasets/dataset.ts'
+import { type DataSet, pictures } from './datasets/dataset.ts'
 import { writeWhole } from './files.ts'
 import { card, checkpointOf, type Finished } from './finish.ts'
 import { activationsOf, freezeEncoder, jointUntil, makeStage, startState, startWeights } from './joint.ts'
@@ -16,6 +17,7 @@ import { jsonLog, silent, type Reporter } from './progress.ts'
 import { emaDecay, planOf, rateFactor } from './schedule.ts'
 import { meanSquare, sheetRows, writeSheet } from './sheet.ts'
 import { readState, type TrainingState, writeState } from './state.ts'
+import { writeTiles } from './tiles.ts'
 
 export type RunOptions = {
   /** The run's folder: config.json, state, logs, sheets, and in the end the checkpoint and its card. */
@@ -62,17 +64,23 @@ export async function runTraining(config: TrainingConfig, options: RunOptions): 
       command: options.command,
       licence: options.licence ?? 'MIT',
     }
-    return await writeResult(finished, options)
+    return await writeResult(finished, data.train, options)
   } finally {
     await eyes.dispose()
   }
 }
 
-async function writeResult(run: Finished, { out, dtype = 'F32' }: RunOptions): Promise<TrainedRun> {
+async function writeResult(run: Finished, seen: DataSet, { out, dtype = 'F32' }: RunOptions): Promise<TrainedRun> {
   const checkpoint = join(out, `${run.config.name}.safetensors`),
     cardPath = join(out, `${run.config.name}.md`)
   const id = await writeCheckpoint(checkpoint, checkpointOf(run), { dtype })
   await writeWhole(cardPath, [card(run)])
+  const patronus = await loadPatronus(checkpoint)
+  try {
+    await writeTiles(patronus, seen, join(out, `${run.config.name}.tiles.png`))
+  } finally {
+    await patronus.dispose()
+  }
   return { checkpoint, card: cardPath, id }
 }
 

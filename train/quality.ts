@@ -81,7 +81,7 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
     await writeSheet(join(output, `${name}.png`), sheet)
     await writeWhole(join(output, `${name}.json`), [`${JSON.stringify(report, null, 2)}\n`])
     await writeWhole(join(output, `${name}.md`), [
-      markdown(report, options.command ?? `node dist/train/measure.js ${checkpointPath}`, `${name}.png`),
+      markdown(report, options.command ?? `patronus quality ${checkpointPath}`, `${name}.png`),
     ])
     return report
   } finally {
