@@ -29,23 +29,22 @@ export async function bench(
 }
 
 const digits = (value: number): number => Number(value.toPrecision(4))
-const rounded = (measure: Measure): Measure => ({
-  ...measure,
-  value: digits(measure.value),
-  ...(measure.ratio !== undefined && { ratio: digits(measure.ratio) }),
-})
+/** Four digits say all that such a measurement knows. */
+const rounded = (measure: Measure): object =>
+  Object.fromEntries(Object.entries(measure).map(([key, value]) => [key, typeof value === 'number' ? digits(value) : value]))
+const short = (value: number, unit: string): string => `${Number(value.toPrecision(3))} ${unit}`
 
 /** Columns as wide as they need to be; a limit is printed with whether it holds. */
 export function table(measures: readonly Measure[]): string {
-  const rows = measures.map(({ name, value, unit, against = '', ratio, limit }) => {
+  const rows = measures.map(({ name, value, unit, against = '', againstValue, ratio, limit, difference }) => {
     const shown = ratio ?? value
     const verdict = limit === undefined ? '' : `≤ ${digits(limit)} ${shown <= limit ? '✓' : '✗'}`
     return [
       name,
-      `${Number(value.toPrecision(3))} ${unit}`,
+      short(value, unit),
       ratio === undefined ? '' : `${ratio.toFixed(ratio < 0.1 ? 5 : 3)} ×`,
       verdict,
-      against,
+      `${against}${againstValue === undefined ? '' : ` (${short(againstValue, unit)})`}${difference === undefined ? '' : `, max |Δ| ${difference.toExponential(0)}`}`,
     ]
   })
   const all = [['what', 'value', 'ratio', 'limit', 'against'], ...rows]

@@ -4,11 +4,14 @@ export type Measure = {
   readonly name: string
   readonly value: number
   readonly unit: string
-  /** What it is compared with, and value over that one's. */
+  /** What it is compared with, its value in the same unit, and value over that one's. */
   readonly against?: string
+  readonly againstValue?: number
   readonly ratio?: number
   /** What should hold: the ratio, or without one the value, is at most this. */
   readonly limit?: number
+  /** The largest |Δ| between the two results, where both compute the same. */
+  readonly difference?: number
 }
 
 export type BenchOptions = {

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
+import { Failure, INTERRUPTED } from './failure.ts'
 import { deviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
 
@@ -39,7 +40,7 @@ async function quality(checkpoint: string, options: QualityOptions): Promise<voi
   ])
   const { data, json, out, ...measured } = options
   const stop = new AbortController()
-  const signals = onStopSignals(() => stop.abort(new Error('Cancelled')))
+  const signals = onStopSignals(() => stop.abort())
   try {
     const report = await qualityReport(checkpoint, {
       ...measured,
@@ -50,6 +51,9 @@ async function quality(checkpoint: string, options: QualityOptions): Promise<voi
       signal: stop.signal,
     })
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${out ?? 'docs/results'}/${report.checkpoint.name}.md\n`)
+  } catch (error) {
+    if (stop.signal.aborted) throw new Failure('cancelled; no report was written', { code: INTERRUPTED })
+    throw error
   } finally {
     signals.release()
   }
