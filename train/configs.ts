@@ -12,7 +12,7 @@ const adamw = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }
 
 /**
  * 64×64 faces on two CPU cores in a few hours. Departures from the official recipe, each from the pilots of spec
- * section 11: 4×4 space-to-depth stem and a small U-Net, s times 5 into the condition MLP, prototypes from real patches,
+ * section 11: 2×2 space-to-depth stem and a small U-Net, s times 5 into the condition MLP, prototypes from real patches,
  * separate rates (the authors' 1e-5 for the encoder, 4e-4 for the U-Net), averaged weights, encoder frozen part-way.
  */
 const avatars64: TrainingConfig = {
@@ -23,7 +23,7 @@ const avatars64: TrainingConfig = {
   seed: 1,
   batch: 16,
   steps: 14_000,
-  freezeEncoderAt: 1_500,
+  freezeEncoderAt: 1_000,
   rates: { encoder: 1e-5, unet: 4e-4, warmup: 100, decay: 0.15, floor: 0.02 },
   adamw,
   ema: 0.999,
