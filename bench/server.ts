@@ -128,7 +128,7 @@ async function stepMeasures(client: Client, patronus: Patronus, { rounds, say }:
       if (frames < K) say(`  only ${frames} of ${K} previews arrived; the rest were skipped because this client was behind`)
       return durationOf(sampler, seen) / K
     }
-    const times = await compared(served, () => bareLoop(patronus, watch), Math.ceil(rounds / 3))
+    const times = await compared(served, () => bareLoop(patronus, watch), rounds)
     const against = watch ? 'bare loop that encodes x̂0' : 'bare loop'
     measures.push({
       name: `DDIM step through the server, ${what}`,
