@@ -13,7 +13,7 @@ import { recordFunction, RECORDER_VERSION } from './recorder/backend.ts'
 import type { Port } from './recorder/graph.ts'
 import { living, mergeBatches, type Program } from './recorder/merge.ts'
 import type { DType, Value } from './recorder/value.ts'
-import { Session } from './session.ts'
+import { Session, type ThreadOptions } from './session.ts'
 
 /** Shape of an input; 'B' as first axis means "any batch size". */
 export type InputSpec = { readonly shape: readonly (number | 'B')[]; readonly dtype?: DType }
@@ -36,7 +36,7 @@ export type Compiled = {
   run(inputs: Feed, only?: readonly string[]): Promise<Record<string, Tensor>>
   dispose(): Promise<void>
 }
-export type CompileOptions = { readonly device?: DeviceName | DeviceChoice; readonly threads?: number }
+export type CompileOptions = ThreadOptions & { readonly device?: DeviceName | DeviceChoice }
 
 /** The model and everything needed to run it: what the disk cache keeps. */
 export type Artifact = {
@@ -58,7 +58,7 @@ export async function compile(
 ): Promise<Compiled> {
   const artifact = await cached(keyOf('compile', signature), () => recordInference(fn, signature))
   const device = await chooseDevice(options.device ?? 'auto')
-  const session = await Session.create(artifact, packWeights(artifact.layout, weights, signature.name), device, options.threads)
+  const session = await Session.create(artifact, packWeights(artifact.layout, weights, signature.name), device, options)
   return {
     run: async (feed, only) =>
       session.run(

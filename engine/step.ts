@@ -50,7 +50,7 @@ export async function compileStep(
   options: CompileOptions = {},
 ): Promise<CompiledStep> {
   const artifact = await cached(keyOf('step', signature), () => recordStep(fn, signature))
-  const session = await Session.create(artifact, new Uint8Array(0), await chooseDevice(options.device ?? 'auto'), options.threads)
+  const session = await Session.create(artifact, new Uint8Array(0), await chooseDevice(options.device ?? 'auto'), options)
   let state: OrtTensors = {}
   const write = (weights: Weights) => {
     state = { ...state, ...Object.fromEntries([...weights].map(([name, x]) => [STATE + name, toState(signature, name, x)])) }

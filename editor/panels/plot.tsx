@@ -55,7 +55,7 @@ function draw(plot: Plot, element: HTMLElement): uPlot {
       scales: { x: { time: false, dir: plot.x.reverse ? -1 : 1 } },
       axes: [
         { ...axis, label: plot.x.label, size: 34 },
-        { ...axis, label: plot.y.label, size: 58 },
+        { ...axis, label: plot.y.label, size: 64, labelGap: 4 },
       ],
       hooks: { draw: [chart => drawMarks(chart, plot, text)] },
     },
