@@ -96,29 +96,17 @@ const filterGradient: Kernel = (g, { x, dy }, attrs) => {
 
 const gemmNT = (g: Graph, a: Value, b: Value) => g.node('Gemm', [a, b], { shape: [a.shape[0], b.shape[0]] }, { transB: 1 })
 
+/** An image with zeros around it, channels first. */
+const around = (g: Graph, x: Value, rows: [number, number], columns: [number, number]) =>
+  g.inOrder(padded(g, x, [[0, 0], rows, columns, [0, 0]]), CBHW)
+
 function flatTaps(g: Graph, x: Value, dy: Value, geo: Geometry): Value[] {
   const { padInfo: p, filterHeight: kh, filterWidth: kw, batchSize: B, inChannels: I, outChannels: O } = geo
   const height = geo.inHeight + p.top + p.bottom
   const width = geo.inWidth + p.left + p.right
   // dy grown to the pitch of the padded image; the zeros make every out-of-row product vanish.
-  const image = g.inOrder(
-    padded(g, x, [
-      [0, 0],
-      [p.top, p.bottom],
-      [p.left, p.right],
-      [0, 0],
-    ]),
-    CBHW,
-  )
-  const signal = g.inOrder(
-    padded(g, dy, [
-      [0, 0],
-      [0, height - geo.outHeight],
-      [0, width - geo.outWidth],
-      [0, 0],
-    ]),
-    CBHW,
-  )
+  const image = around(g, x, [p.top, p.bottom], [p.left, p.right])
+  const signal = around(g, dy, [0, height - geo.outHeight], [0, width - geo.outWidth])
   const length = B * height * width
   const flat = (v: Value, channels: number) => g.node('Reshape', [v, { ints: [channels, length] }], { shape: [channels, length] })
   // Whatever the tap, dy is zero in the last `reach` places, so one shortened dy serves all of them.
@@ -142,15 +130,7 @@ function stridedTaps(g: Graph, x: Value, dy: Value, geo: Geometry): Value[] {
     outHeight: H,
     outWidth: W,
   } = geo
-  const image = g.inOrder(
-    padded(g, x, [
-      [0, 0],
-      [p.top, p.bottom],
-      [p.left, p.right],
-      [0, 0],
-    ]),
-    CBHW,
-  )
+  const image = around(g, x, [p.top, p.bottom], [p.left, p.right])
   const flat = (v: Value, channels: number) =>
     g.node('Reshape', [v, { ints: [channels, B * H * W] }], { shape: [channels, B * H * W] })
   const grads = flat(g.inOrder(g.full(dy), CBHW), O)
