@@ -43,7 +43,7 @@ export function plotSvg(plot: LinePlot): string {
   ]
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${height}" viewBox="0 0 ${size.width} ${height}"`,
-    ` font-family="Inter, DejaVu Sans, Arial, sans-serif" font-size="12" fill="#222">${parts.join('')}</svg>`,
+    ` font-family="DejaVu Sans, Arial, sans-serif" font-size="12" fill="#222">${parts.join('')}</svg>`,
   ].join('')
 }
 

@@ -1,6 +1,7 @@
 import sharp, { type Sharp } from 'sharp'
 import { rows, tensor, zeros, type Tensor } from '../model/tensor.ts'
 import { BadRequest } from './problem.ts'
+import { FONT, fontFiles } from './fonts.ts'
 
 /** Pixels beyond which a picture is refused before it is decoded: a file of 300 kB can hold 2,500,000,000. */
 export const maxPixels = 64 << 20
@@ -104,7 +105,7 @@ export async function drawSvg(svg: string): Promise<Tensor> {
   const { Resvg } = await import('@resvg/resvg-js')
   const picture = new Resvg(svg, {
     background: 'white',
-    font: { loadSystemFonts: true, defaultFontFamily: 'DejaVu Sans' },
+    font: { loadSystemFonts: false, fontFiles: fontFiles(), defaultFontFamily: FONT },
   }).render()
   const { width, height, pixels } = picture
   const out = zeros([1, height, width, 3])

@@ -54,11 +54,11 @@ whenPossible('the main job, by mouse and keyboard', () => {
     await page.locator('.menu-item', { hasText: 'avatar-03.png' }).click()
     const steps = await fieldAt(page, 'PatronusSampleDDIM', 'steps')
     await page.mouse.click(steps.x, steps.y)
-    await page.keyboard.type('24')
+    await page.keyboard.type('80')
     await page.keyboard.press('Enter')
     const { nodes } = await graphOf(page)
     expect(nodes.find(({ type }) => type === 'LoadImage')?.widgets_values).toEqual(['avatar-03.png'])
-    expect(nodes.find(({ type }) => type === 'PatronusSampleDDIM')?.widgets_values?.[0]).toBe(24)
+    expect(nodes.find(({ type }) => type === 'PatronusSampleDDIM')?.widgets_values?.[0]).toBe(80)
   })
 
   test('a run shows at least ten different pictures on the sampler while it samples, and then a result', async () => {
