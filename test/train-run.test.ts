@@ -65,6 +65,8 @@ describe('a run from start to checkpoint', () => {
     expect((await lines('whole', 'prior.jsonl')).map(({ step }) => step)).toEqual([8])
     const sheet = await sharp(join(folder, 'whole', 'sheets', '000012.png')).metadata()
     expect(sheet.width! / sheet.height!).toBeCloseTo((8 * 17 + 1) / (4 * 17 + 1), 1)
+    const tiles = await sharp(join(folder, 'whole', 'tiny.tiles.png')).metadata()
+    expect(tiles.width! / tiles.height!).toBe(config.model.prototypes.count)
     expect(await readFile(whole.card, 'utf8')).toMatch(/encoder and prototypes are frozen from step 8 on/)
   })
 
@@ -103,6 +105,18 @@ describe('a run from start to checkpoint', () => {
       /holds a run of another config; only .*steps.* may change/,
     )
   })
+
+  test('a run that starts from a checkpoint begins with its weights, and refuses one of another model', async () => {
+    const start = { startFrom: whole.checkpoint, steps: 1, seed: 2, freezeEncoderAt: 0, prior: null }
+    const { checkpoint } = await run('onward', start)
+    const [before, after] = [await readCheckpoint(whole.checkpoint), await readCheckpoint(checkpoint)]
+    const moved = (name: string) =>
+      Math.max(...after.weights.get(name)!.data.map((v, i) => Math.abs(v - before.weights.get(name)!.data[i])))
+    expect(moved('proactBlock.encoder.features.0.weight')).toBe(0)
+    expect(moved('first.weight')).toBeLessThan(1e-2) // one step of AdamW moves a weight by at most about its rate
+    const wider = { ...config.model, prototypes: { ...config.model.prototypes, count: 5 } }
+    await expect(run('other', { ...start, model: wider })).rejects.toThrow(/another model/)
+  }, 120_000)
 
   test('another seed gives other weights', async () => {
     const { checkpoint } = await run('other-seed', { seed: 2, steps: 2, prior: null })

@@ -82,6 +82,8 @@ export const trainingSchema = z.strictObject({
   data: dataSchema,
   model: modelSchema,
   seed: z.number().int(),
+  /** A checkpoint of the same model to go on from, with fresh optimiser state; give it another seed, so that it sees other batches. */
+  startFrom: z.string().optional(),
   batch: count,
   steps: count,
   /**

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
+import { readCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { encode } from '../model/encoder.ts'
 import { initialWeights, isFrozen } from '../model/initialize.ts'
@@ -53,12 +55,20 @@ export const denoiserLoss =
   ({ model }: Pick<TrainingConfig, 'model'>): Loss =>
   (params, batch) => ({ loss: epsilonLoss(model, params, batch, batch.s as tf.Tensor2D), also: {} })
 
-/** Weights before the first step: the authors' initialisation, and prototypes as the config says. */
+/** Weights before the first step: those of `startFrom`, else the authors' initialisation with prototypes as the config says. */
 export async function startWeights(config: TrainingConfig, data: DataSet, networks: Networks): Promise<Weights> {
+  if (config.startFrom) return weightsOf(config.startFrom, config)
   const weights = new Map(initialWeights(config.model, seedFor('weights', config.seed)))
   if (config.prototypes.init === 'random') return weights
   const options = { count: config.model.prototypes.count, images: config.prototypes.images, seed: config.seed }
   return weights.set(prototypeVectors, await farApartPrototypes(networks, weights, data, options))
+}
+
+async function weightsOf(path: string, { model }: TrainingConfig): Promise<Weights> {
+  const { info, weights } = await readCheckpoint(path)
+  if (!isDeepStrictEqual(info.config, model))
+    throw new Error(`startFrom: ${path} holds another model than this config describes; take its config (patronus info ${path})`)
+  return new Map([...weights].filter(([name]) => !name.startsWith('prior.')))
 }
 
 export const startState = (config: TrainingConfig, weights: Weights): TrainingState => ({
