@@ -44,6 +44,11 @@ export type UNetConfig = {
   readonly timeMultiple: number
   /** s is multiplied by this before the condition MLP. Official 1. */
   readonly conditionScale: number
+  /**
+   * What the last layer gives: the noise ε (absent, official), or v = √ᾱ·ε − √(1−ᾱ)·x0 (Salimans & Ho 2022, arXiv:2202.00512),
+   * from which ε̂ follows. Near t = T an error of ε̂ is magnified 1/√ᾱ ≈ 157 times in x̂0, an error of v not at all.
+   */
+  readonly predicts?: 'eps' | 'v'
 }
 
 /** The 1-D network that generates s (spec sections 1.7 and 5). */

@@ -68,6 +68,7 @@ const smallUNet: UNetConfig = {
   resBlocks: 1,
   dropout: 0,
   conditionScale: 5,
+  predicts: 'v',
 }
 
 /** Synthetic faces, 64×64 RGB. Why a 2×2 stem: docs/decisions/0003-stem.md. */

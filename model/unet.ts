@@ -14,6 +14,7 @@ import {
   spaceToDepth,
   upsample,
 } from './layers.ts'
+import { linearSchedule } from './schedule.ts'
 import { type Block, plan } from './plan.ts'
 
 export { dropoutWidth } from './plan.ts'
@@ -98,7 +99,21 @@ export function unetWithBottleneck(
   const middle = h
   for (const block of decoder) h = apply(params, block, block.kind === 'residual' ? tf.concat([h, skips.pop()!], 3) : h, around)
   const last = conv(params, 'final.2', silu(normalize(params, 'final.0', h, unet.groups)), 1, 1)
-  return { eps: depthToSpace(last, unet.stem), bottleneck: middle }
+  const made = depthToSpace(last, unet.stem)
+  return { eps: unet.predicts === 'v' ? epsFromV(config, x, t, made) : made, bottleneck: middle }
+}
+
+/** ε = √ᾱ_t·v + √(1−ᾱ_t)·x_t: Salimans & Ho 2022 (arXiv:2202.00512), appendix D. */
+function epsFromV({ timesteps }: ModelConfig, x: tf.Tensor4D, t: tf.Tensor1D, v: tf.Tensor4D): tf.Tensor4D {
+  const { alphaBar } = linearSchedule(timesteps)
+  const at = (f: (a: number) => number) => tf.reshape(tf.gather(tf.tensor1d(alphaBar.map(f)), t), [-1, 1, 1, 1])
+  return tf.add(
+    tf.mul(v, at(Math.sqrt)),
+    tf.mul(
+      x,
+      at(a => Math.sqrt(1 - a)),
+    ),
+  )
 }
 
 /** ε̂ = unet(x_t, t, s); arguments as in `unetWithBottleneck`. */

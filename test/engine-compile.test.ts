@@ -5,6 +5,7 @@ import { encoderNetwork, type Network, priorNetwork, unetNetwork } from '../engi
 import type { ModelConfig, PriorConfig } from '../model/config.ts'
 import { initialPriorWeights, initialWeights } from '../model/initialize.ts'
 import { gaussian } from '../model/noise.ts'
+import { linearSchedule } from '../model/schedule.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 
@@ -59,6 +60,23 @@ test('the compiled U-Net gives what eager tfjs gives, at two batch sizes through
     expect(worst(fast.eps, slow.eps)).toBeLessThan(2e-5)
     expect(Math.max(...fast.eps.data.map(Math.abs))).toBeGreaterThan(0.1)
   }
+})
+
+test('a network that predicts v gives ε̂ = √ᾱ·v + √(1−ᾱ)·x_t of what its last layer says', async () => {
+  const weights = initialWeights(config, 3)
+  const asV = { ...config, unet: { ...config.unet, predicts: 'v' as const } }
+  const feeds = { x: gaussian([2, 16, 16, 3], 1), t: Int32Array.of(37, 900), s: gaussian([2, 5], 2) }
+  const run = async (model: ModelConfig) => {
+    const { fn, signature } = unetNetwork(model)
+    return (await (await compile(fn, signature, weights, { device: 'cpu' })).run(feeds)).eps
+  }
+  const [last, eps] = [await run(config), await run(asV)]
+  const { alphaBar } = linearSchedule(1000)
+  const half = eps.data.length / 2
+  eps.data.forEach((got, i) => {
+    const a = alphaBar[feeds.t[i < half ? 0 : 1]]
+    expect(got).toBeCloseTo(Math.sqrt(a) * last.data[i] + Math.sqrt(1 - a) * feeds.x.data[i], 5)
+  })
 })
 
 test('the compiled encoder gives what eager tfjs gives: z, distances, s and the same cells', async () => {

@@ -61,6 +61,7 @@ const modelSchema = z.strictObject({
     dropout: fraction,
     timeMultiple: count,
     conditionScale: z.number().positive(),
+    predicts: z.enum(['eps', 'v']).optional(),
   }),
   timesteps: z.number().int().min(21),
 })

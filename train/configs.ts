@@ -13,7 +13,7 @@ const adamw = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }
 /**
  * 64×64 faces on two CPU cores in a few hours. Departures from the official recipe, each from the pilots of spec
  * section 11: 2×2 space-to-depth stem and a small U-Net, s times 5 into the condition MLP, prototypes from real patches,
- * separate rates (the authors' 1e-5 for the encoder, 4e-4 for the U-Net), averaged weights, encoder frozen part-way.
+ * separate rates (the authors' 1e-5 for the encoder, 4e-4 for the U-Net), averaged weights, encoder frozen part-way, v instead of ε predicted.
  */
 const avatars64: TrainingConfig = {
   name: 'avatars64',

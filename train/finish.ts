@@ -89,6 +89,7 @@ export function departures({ model, rates, ema, prototypes, prior }: TrainingCon
     found.push(
       `small U-Net: base ${unet.base}, multipliers ${unet.multipliers.join(', ')}, ${unet.resBlocks} residual block(s) a level, dropout ${unet.dropout}`,
     )
+  if (unet.predicts === 'v') found.push('the network predicts v, and the loss is its mean square (official: ε)')
   if (unet.conditionScale !== 1) found.push(`s is multiplied by ${unet.conditionScale} before the condition MLP`)
   if (prototypes.init === 'far-apart')
     found.push('prototypes start as encodings of real patches, drawn far apart (k-means++), not U[0,1)')

@@ -35,7 +35,9 @@ function epsilonLoss(model: ModelConfig, params: Params, batch: Batch, s: tf.Ten
   const perImage = (name: string) => tf.reshape(batch[name], [-1, 1, 1, 1])
   const xt = tf.add(tf.mul(batch.x0, perImage('signal')), tf.mul(batch.eps, perImage('noise'))) as tf.Tensor4D
   const epsHat = unet(model, params, xt, batch.t as tf.Tensor1D, s, batch.dropout as tf.Tensor2D | undefined)
-  return epsLoss(batch.eps, epsHat)
+  if (model.unet.predicts !== 'v') return epsLoss(batch.eps, epsHat)
+  // ‖v − v̂‖² = ‖ε − ε̂‖² / ᾱ: every level counts alike, the noisy ones too, where s alone can tell what the picture will be.
+  return tf.mean(tf.square(tf.div(tf.sub(batch.eps, epsHat), perImage('signal'))))
 }
 
 /** Spec section 4: λ_d·MSE(ε, ε̂) + λ_p·L_distinct, s from the clean image. */

@@ -36,6 +36,7 @@ const unet = z.strictObject({
   dropout: z.number().min(0).lt(1),
   timeMultiple: count(64),
   conditionScale: finite.refine(x => x !== 0, 'must not be 0'),
+  predicts: z.enum(['eps', 'v']).optional(),
 } satisfies Fields<UNetConfig>)
 
 const modelConfig = z.strictObject({
