@@ -58,10 +58,7 @@ export async function compile(
 ): Promise<Compiled> {
   const artifact = await cached(keyOf('compile', signature), () => recordInference(fn, signature))
   const device = await chooseDevice(options.device ?? 'auto')
-  const session = await Session.create(artifact, packWeights(artifact.layout, weights, signature.name), device, {
-    spin: true,
-    ...options,
-  })
+  const session = await Session.create(artifact, packWeights(artifact.layout, weights, signature.name), device, options)
   return {
     run: async (feed, only) =>
       session.run(

@@ -11,8 +11,8 @@ export type ThreadOptions = {
   /** Cores used for one run; absent = all physical ones. */
   readonly threads?: number
   /**
-   * Waiting threads spin instead of sleeping: worth 15 % on one small picture, a few percent on a training step, and up
-   * to twice the CPU time where other work competes. So it is the default for inference and not for training.
+   * Waiting threads spin instead of sleeping. Off by default: worth 15 % on one small picture and a few percent on a
+   * training step, but it takes up to twice the CPU time from whatever else runs, the page that shows the picture first.
    */
   readonly spin?: boolean
 }
