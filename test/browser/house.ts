@@ -1,12 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
-import { writeCheckpoint } from '../../engine/checkpoint/safetensors.ts'
-import { avatars64 } from '../../model/configs.ts'
-import { initialWeights } from '../../model/initialize.ts'
 
 /** The house as a visitor finds it: the real server in a process of its own, and a browser at its door. */
 export type House = {
@@ -30,19 +27,7 @@ export const missing = (): string | undefined =>
 
 export async function openHouse(): Promise<House> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'patronus-browser-'))
-  const checkpoints = await ensureCheckpoint(folder)
-  const args = [
-    'cli/patronus.mjs',
-    'serve',
-    '--port',
-    '0',
-    '--data',
-    path.join(folder, 'data'),
-    '--device',
-    'cpu',
-    '--checkpoints',
-    checkpoints,
-  ]
+  const args = ['cli/patronus.mjs', 'serve', '--port', '0', '--data', path.join(folder, 'data'), '--device', 'cpu']
   const server = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const url = await addressOf(server)
   const browser = await chromium.launch({ executablePath: chrome, args: ['--no-sandbox'] })
@@ -58,33 +43,6 @@ export async function openHouse(): Promise<House> {
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** The shipped faces, or, before they are trained, a network of the same shape with random weights: slower to look at, as fast to run. */
-async function ensureCheckpoint(folder: string): Promise<string> {
-  const shipped = path.join(root, 'checkpoints')
-  if (existsSync(path.join(shipped, 'avatars64.safetensors'))) return shipped
-  const own = path.join(folder, 'checkpoints')
-  await mkdir(own)
-  const range = {
-    min: 0,
-    max: 1,
-    mean: 0.1,
-    std: 0.1,
-    quantiles: { q01: 0.01, q05: 0.02, q15: 0.05, q50: 0.1, q85: 0.2, q95: 0.4, q99: 0.8 },
-  }
-  const info = {
-    name: 'avatars64',
-    description: 'Random weights, for a test.',
-    config: avatars64,
-    ranges: Array.from({ length: avatars64.prototypes.count }, () => range),
-    names: { '0': 'First' },
-    dataset: 'none',
-    provenance: {},
-    licence: 'MIT',
-  }
-  await writeCheckpoint(path.join(own, 'avatars64.safetensors'), { info, weights: initialWeights(avatars64, 1) })
-  return own
 }
 
 function addressOf(server: ChildProcess): Promise<string> {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Page } from 'playwright-core'
+import type { CheckpointDetails } from '../../server/protocol.ts'
 import { readPngGraph } from '../../workflows/png.ts'
 import { dropFile, fieldAt, graphOf, missing, openHouse, until, watchPictures, type House } from './house.ts'
 
@@ -34,7 +35,10 @@ whenPossible('the main job, by mouse and keyboard', () => {
   test('a newcomer finds a graph on the screen and the prototypes of its checkpoint beside it', async () => {
     await until(page, `document.querySelector('canvas').data.graph.nodes.length >= 5`)
     await page.waitForSelector('.bank-row')
-    expect(await page.locator('.bank-row').count()).toBe(100)
+    const { info } = (await (
+      await page.request.get(new URL('/patronus/checkpoints/avatars64.safetensors', house.url).href)
+    ).json()) as CheckpointDetails
+    expect(await page.locator('.bank-row').count()).toBe(info.config.prototypes.count)
   })
 
   test('a shipped workflow opens from the sheet of workflows', async () => {
