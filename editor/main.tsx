@@ -1,5 +1,5 @@
 /** Starts the page: what nodes there are, which graph to show, the live line to the server, keys and drops. */
-import { options, render } from 'preact'
+import { render } from 'preact'
 import { tinykeys } from 'tinykeys'
 import type { ObjectInfo } from '../workflows/graph.ts'
 import './style/page.css'
@@ -17,9 +17,6 @@ const FIRST = 'edit-prototype'
 /** Earlier runs whose pictures are listed at the start. */
 const PAST_RUNS = 30
 const THEME_SETTING = 'patronus.theme'
-
-// While a picture forms there are many messages a step: draw the panels once a frame, not once a message.
-options.debounceRendering = draw => requestAnimationFrame(draw)
 
 const tab = tabId()
 applyTheme((localStorage.getItem(THEME_SETTING) as Theme | null) ?? 'system')

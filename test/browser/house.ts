@@ -30,7 +30,10 @@ export async function openHouse(): Promise<House> {
   const args = ['cli/patronus.mjs', 'serve', '--port', '0', '--data', path.join(folder, 'data'), '--device', 'cpu']
   const server = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const url = await addressOf(server)
-  const browser = await chromium.launch({ executablePath: chrome, args: ['--no-sandbox'] })
+  const browser = await chromium.launch({
+    executablePath: chrome,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-accelerated-2d-canvas'],
+  })
   return {
     url,
     browser,
@@ -106,7 +109,7 @@ export const watchPictures = (page: Page, type: string, until: string): Promise<
       let hash = 0
       for (let i = 0; i < data.length; i += 4) hash = (hash * 31 + data[i] + 7 * data[i + 1] + 13 * data[i + 2]) | 0
       seen.add(hash)
-      await new Promise(resolve => setTimeout(resolve, 15))
+      await new Promise(resolve => setTimeout(resolve, 60))
     }
     return seen.size
   })()`)

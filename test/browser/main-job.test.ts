@@ -25,7 +25,6 @@ whenPossible('the main job, by mouse and keyboard', () => {
   })
   afterAll(() => house?.close())
 
-  const pictures = () => page.evaluate<number>(`document.querySelectorAll('.result').length`)
   const run = async () => {
     await page.keyboard.press('Control+Enter')
     await page.waitForSelector(RUNNING)
@@ -58,11 +57,11 @@ whenPossible('the main job, by mouse and keyboard', () => {
     await page.locator('.menu-item', { hasText: 'avatar-03.png' }).click()
     const steps = await fieldAt(page, 'PatronusSampleDDIM', 'steps')
     await page.mouse.click(steps.x, steps.y)
-    await page.keyboard.type('80')
+    await page.keyboard.type('400')
     await page.keyboard.press('Enter')
     const { nodes } = await graphOf(page)
     expect(nodes.find(({ type }) => type === 'LoadImage')?.widgets_values).toEqual(['avatar-03.png'])
-    expect(nodes.find(({ type }) => type === 'PatronusSampleDDIM')?.widgets_values?.[0]).toBe(80)
+    expect(nodes.find(({ type }) => type === 'PatronusSampleDDIM')?.widgets_values?.[0]).toBe(400)
   })
 
   test('a run shows at least ten different pictures on the sampler while it samples, and then a result', async () => {
@@ -70,7 +69,7 @@ whenPossible('the main job, by mouse and keyboard', () => {
     expect(await watchPictures(page, 'PatronusSampleDDIM', IDLE)).toBeGreaterThanOrEqual(10)
     expect(await problems()).toEqual([])
     await page.getByRole('tab', { name: /Results/ }).click()
-    expect(await pictures()).toBe(1)
+    await until(page, `document.querySelectorAll('.result').length === 1`)
   })
 
   test('a slider of the bank writes an edit into the graph, can be undone, and changes the next picture', async () => {
@@ -95,7 +94,7 @@ whenPossible('the main job, by mouse and keyboard', () => {
     await finished()
     expect(await problems()).toEqual([])
     await page.getByRole('tab', { name: /Results/ }).click()
-    expect(await pictures()).toBe(2)
+    await until(page, `document.querySelectorAll('.result').length === 2`)
     expect((await resultBytes()).equals(first)).toBe(false)
   })
 
