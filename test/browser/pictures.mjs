@@ -46,8 +46,6 @@ try {
   await page.waitForSelector('.bank-row')
   await page.waitForTimeout(800)
   await run()
-  await page.waitForTimeout(Number(process.env.RUNNING_AFTER ?? 3500))
-  await shot('running')
   await idle()
   await page.waitForTimeout(800)
   await shot('editor')
