@@ -63,7 +63,7 @@ describe.each(readdirSync(folder).filter(name => name.endsWith('.json')))('workf
   })
 
   test('runs whole on the tiny model: pictures between 0 and 1 come out, every step is previewed', async () => {
-    const patronus = await tinyPatronus({ prototypes: 64 })
+    const patronus = await tinyPatronus({ prototypes: 128 })
     const { heard, roots } = await run(shortened(toPrompt(workflow, info).prompt), patronus)
     expect(roots.length).toBeGreaterThan(0)
     expect(heard.saved.length).toBeGreaterThanOrEqual(roots.length)
