@@ -27,15 +27,15 @@ export async function stepBench({ rounds, say }: BenchOptions): Promise<Measure[
   const measures: Measure[] = []
   for (const [what, make] of [
     ['encoder and U-Net', () => makeStage(config, data, joint.moving)],
-    ['U-Net alone', () => makeStage(config, data, frozen.moving, s)],
+    ['U-Net alone', () => makeStage(config, data, frozen.moving, { s })],
   ] as const) {
     say(`a gradient step of the avatars network, batch ${config.batch}: ${what}`)
     const stage = await make()
-    const step = (n: number) => timed(() => stage.trainer.step(stage.feed(n), { step: n + 1, ...knobs }))
+    const step = (n: number) => timed(async () => stage.trainer.step(await stage.feed(n), { step: n + 1, ...knobs }))
     await step(0)
     const times: number[] = []
     for (let n = 1; n <= Math.ceil(rounds / 3); n++) times.push(await step(n))
-    await stage.trainer.dispose()
+    await stage.dispose()
     measures.push({ name: `gradient step, avatars64, batch ${config.batch}, ${what}`, value: median(times), unit: 'ms' })
   }
   return measures

@@ -29,12 +29,13 @@ export function fraction(text: string): number {
 /** Options that may be given several times. */
 export const collected = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value]
 
-/** The next time the clock shows hh:mm, in ms since 1970. */
+/** The next time the clock shows hh:mm or hh:mm:ss, in ms since 1970. */
 export function clockTime(text: string, now = new Date()): number {
-  const [, hours, minutes] = /^(\d{1,2}):(\d{2})$/.exec(text) ?? []
-  if (hours === undefined || Number(hours) > 23 || Number(minutes) > 59) throw new InvalidArgumentError('wanted a time as hh:mm.')
+  const [, hours, minutes, seconds = '0'] = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(text) ?? []
+  if (hours === undefined || Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59)
+    throw new InvalidArgumentError('wanted a time as hh:mm or hh:mm:ss.')
   const at = new Date(now)
-  at.setHours(Number(hours), Number(minutes), 0, 0)
+  at.setHours(Number(hours), Number(minutes), Number(seconds), 0)
   if (at <= now) at.setDate(at.getDate() + 1)
   return at.getTime()
 }

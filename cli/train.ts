@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { Failure, INTERRUPTED } from './failure.ts'
-import { clockTime, whole } from './options.ts'
+import type { DeviceName } from '../engine/device.ts'
+import { clockTime, deviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
 
 type TrainOptions = {
@@ -11,6 +12,7 @@ type TrainOptions = {
   readonly finishBy?: number
   readonly stopAfter?: number
   readonly half?: boolean
+  readonly device: DeviceName
 }
 
 /** `patronus train`: a training run by its config, resumable after any kill. */
@@ -22,10 +24,11 @@ export const trainCommand = (): Command =>
     .option('--resume', 'go on with the run that lies there')
     .option('--steps <n>', "steps of the denoiser, instead of the config's", whole(1))
     .option('--freeze-at <n>', 'step from which encoder and prototypes stand still', whole(0))
-    .option('--finish-by <hh:mm>', 'be done with the denoiser by that time; its rates fall in time for it', text =>
+    .option('--finish-by <hh:mm[:ss]>', 'be done with the denoiser by that time; its rates fall in time for it', text =>
       clockTime(text),
     )
     .option('--stop-after <seconds>', 'save and stop after that long', whole(1))
+    .addOption(deviceOption())
     .option('--half', 'write the checkpoint with half-precision weights where that does no harm')
     .addHelpText('after', '\nCtrl-C saves and stops; --resume goes on from there with the same result as an uninterrupted run.')
     .action(train)
@@ -47,6 +50,7 @@ async function train(name: string, options: TrainOptions): Promise<void> {
       signal: stop.signal,
       stopAfterSeconds: options.stopAfter,
       finishBy: options.finishBy,
+      device: options.device,
       dtype: options.half ? 'F16' : 'F32',
       reporter: reporter(process.stderr, config.every.log),
       command: `patronus train ${process.argv.slice(3).join(' ')}`,

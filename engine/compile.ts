@@ -10,7 +10,7 @@ import { cached } from './cache.ts'
 import { chooseDevice, type DeviceChoice, type DeviceName } from './device.ts'
 import { type Layout, writeModel } from './onnx/write.ts'
 import { recordFunction, RECORDER_VERSION } from './recorder/backend.ts'
-import type { Port } from './recorder/graph.ts'
+import type { Port, Target } from './recorder/graph.ts'
 import { living, mergeBatches, type Program } from './recorder/merge.ts'
 import type { DType, Value } from './recorder/value.ts'
 import { Session, type ThreadOptions } from './session.ts'
@@ -56,8 +56,9 @@ export async function compile(
   weights: Weights,
   options: CompileOptions = {},
 ): Promise<Compiled> {
-  const artifact = await cached(keyOf('compile', signature), () => recordInference(fn, signature))
   const device = await chooseDevice(options.device ?? 'auto')
+  const target = targetOf(device)
+  const artifact = await cached(keyOf('compile', signature, target), () => recordInference(fn, signature, target))
   const session = await Session.create(artifact, packWeights(artifact.layout, weights, signature.name), device, options)
   return {
     run: async (feed, only) =>
@@ -69,15 +70,18 @@ export async function compile(
   }
 }
 
-export const keyOf = (kind: string, { name, key, inputs, params }: Signature): string =>
+/** What a recording is made for: a few operators are written differently for thousands of small cores. */
+export const targetOf = ({ device }: Pick<DeviceChoice, 'device'>): Target => (device === 'cpu' ? 'cpu' : 'gpu')
+
+export const keyOf = (kind: string, { name, key, inputs, params }: Signature, target: Target): string =>
   createHash('sha256')
-    .update(JSON.stringify([kind, RECORDER_VERSION, name, key, inputs, [...params]]))
+    .update(JSON.stringify([kind, RECORDER_VERSION, target, name, key, inputs, [...params]]))
     .digest('hex')
 
 /** Records at two batch sizes and merges; a signature without 'B' is recorded once. */
-export function recordInference(fn: NetworkFunction, signature: Signature): Artifact {
+export function recordInference(fn: NetworkFunction, signature: Signature, target: Target): Artifact {
   const free = Object.values(signature.inputs).some(({ shape }) => shape[0] === 'B')
-  const at = (batch: number) => recordAt(fn, signature, batch)
+  const at = (batch: number) => recordAt(fn, signature, batch, target)
   // 2 and 3: neither is an axis length that a reshape could be confused with by accident at both sizes.
   const first = at(2)
   const nodes = free ? mergeBatches(first.program.nodes, at(3).program.nodes) : first.program.nodes
@@ -93,12 +97,12 @@ export function recordInference(fn: NetworkFunction, signature: Signature): Arti
 
 type Recording = { program: Program; inputs: Port[]; outputs: Port[] }
 
-function recordAt(fn: NetworkFunction, signature: Signature, batch: number): Recording {
+function recordAt(fn: NetworkFunction, signature: Signature, batch: number, target: Target): Recording {
   const inputs = Object.entries(signature.inputs).map(([name, spec]) => inputValue(name, spec, batch))
   const { graph, outputs } = recordFunction((symbol, graph) => {
     const params = Object.fromEntries([...signature.params].map(([name, shape]) => [name, symbol(graph.parameter(name, shape))]))
     return fn(params, Object.fromEntries(inputs.map(value => [value.name, symbol(value)])))
-  })
+  }, target)
   const ports = [...outputs].map(([name, value]) => graph.output(OUTPUT + name, value))
   const { constants, parameters } = graph
   return {

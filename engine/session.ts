@@ -17,6 +17,11 @@ export type ThreadOptions = {
   readonly spin?: boolean
 }
 
+export type SessionOptions = ThreadOptions & {
+  /** Outputs that stay in the device's memory, where the device has one that onnxruntime-node can bind (WebGPU). */
+  readonly resident?: readonly string[]
+}
+
 export class Session {
   readonly #session: ort.InferenceSession
   private constructor(session: ort.InferenceSession) {
@@ -27,13 +32,16 @@ export class Session {
     { model, layout }: Pick<Artifact, 'model' | 'layout'>,
     weights: Uint8Array,
     device: DeviceChoice,
-    { threads, spin = false }: ThreadOptions = {},
+    { threads, spin = false, resident = [] }: SessionOptions = {},
   ): Promise<Session> {
     const session = await ort.InferenceSession.create(model, {
       executionProviders: device.device === 'cpu' ? ['cpu'] : [device.device, 'cpu'],
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       ...(threads ? { intraOpNumThreads: threads } : {}),
+      ...(device.device === 'webgpu' && resident.length
+        ? { preferredOutputLocation: Object.fromEntries(resident.map(name => [name, 'gpu-buffer' as const])) }
+        : {}),
       ...(layout.bytes ? { externalData: [{ path: WEIGHTS_FILE, data: weights }] } : {}),
       // Activations of trained networks reach subnormal sizes, which most CPUs compute a hundred times slower.
       extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' } } },

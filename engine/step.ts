@@ -1,4 +1,7 @@
-/** Compiled training steps: a function from state and inputs to the next state and outputs, with the state kept by the engine. */
+/**
+ * Compiled training steps: a function from state and inputs to the next state and outputs, with the state kept by the
+ * engine. On a GPU the state stays in its memory from step to step; it is copied out when somebody reads it.
+ */
 import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
@@ -12,12 +15,14 @@ import {
   keyOf,
   OUTPUT,
   permuted,
+  targetOf,
   type Signature,
   type Tensors,
 } from './compile.ts'
-import { chooseDevice } from './device.ts'
+import { chooseDevice, type DeviceChoice } from './device.ts'
 import { writeModel } from './onnx/write.ts'
 import { recordFunction } from './recorder/backend.ts'
+import type { Target } from './recorder/graph.ts'
 import { living } from './recorder/merge.ts'
 import { inverse, OIHW, type Value } from './recorder/value.ts'
 import { type OrtTensors, Session, toTensors } from './session.ts'
@@ -32,7 +37,7 @@ export type CompiledStep = {
   /** Runs one step; the state moves on. */
   step(inputs: Feed): Promise<Record<string, Tensor>>
   /** The state as plain tensors, copied. */
-  read(): Map<string, Tensor>
+  read(): Promise<Map<string, Tensor>>
   /** Replaces the state: all of it, or the names given. */
   write(state: Weights): void
   dispose(): Promise<void>
@@ -49,12 +54,19 @@ export async function compileStep(
   initial: Weights,
   options: CompileOptions = {},
 ): Promise<CompiledStep> {
-  const artifact = await cached(keyOf('step', signature), () => recordStep(fn, signature))
-  const session = await Session.create(artifact, new Uint8Array(0), await chooseDevice(options.device ?? 'auto'), options)
+  const device = await chooseDevice(options.device ?? 'auto')
+  const target = targetOf(device)
+  const artifact = await cached(keyOf('step', signature, target), () => recordStep(fn, signature, target))
+  const resident = artifact.outputs.map(port => port.name).filter(name => name.startsWith(NEXT))
+  const session = await Session.create(artifact, new Uint8Array(0), device, { ...options, resident })
   let state: OrtTensors = {}
-  const write = (weights: Weights) => {
-    state = { ...state, ...Object.fromEntries([...weights].map(([name, x]) => [STATE + name, toState(signature, name, x)])) }
+  let reader: Promise<Session> | undefined
+  const replace = (next: OrtTensors) => {
+    for (const name of Object.keys(next)) release(state[name])
+    state = { ...state, ...next }
   }
+  const write = (weights: Weights) =>
+    replace(Object.fromEntries([...weights].map(([name, x]) => [STATE + name, toState(signature, name, x)])))
   write(initial)
   const missing = [...signature.params.keys()].filter(name => !state[STATE + name])
   if (missing.length) throw new Error(`${signature.name}: the initial state lacks ${missing.join(', ')}`)
@@ -67,14 +79,41 @@ export async function compileStep(
         if (name.startsWith(NEXT)) next[STATE + name.slice(NEXT.length)] = value
         else outputs[name] = value
       }
-      state = { ...state, ...next }
+      replace(next)
       return toTensors(outputs)
     },
-    read: () =>
-      new Map([...signature.params.keys()].map(name => [name, fromState(state[STATE + name], signature.params.get(name)!)])),
+    async read() {
+      const onDevice = Object.fromEntries(Object.entries(state).filter(([, x]) => x.location !== 'cpu'))
+      const copied = Object.keys(onDevice).length
+        ? await (await (reader ??= copier(artifact, Object.keys(onDevice), device))).runRaw(onDevice)
+        : {}
+      const here = (name: string) => copied[COPY + name] ?? state[name]
+      return new Map([...signature.params].map(([name, shape]) => [name, fromState(here(STATE + name), shape)]))
+    },
     write,
-    dispose: () => session.dispose(),
+    async dispose() {
+      Object.values(state).forEach(release)
+      state = {}
+      await session.dispose()
+      if (reader) await (await reader).dispose()
+    },
   }
+}
+
+/** Frees a state tensor that lies on the device; one in our own memory is the garbage collector's. */
+const release = (x: ort.Tensor | undefined): void => {
+  if (x && x.location !== 'cpu') x.dispose()
+}
+
+const COPY = 'copy:'
+
+/** A session that copies state from the device: onnxruntime-node offers no other way to read a tensor that lies there. */
+function copier(artifact: Artifact, names: readonly string[], device: DeviceChoice): Promise<Session> {
+  const inputs = artifact.inputs.filter(port => names.includes(port.name))
+  const outputs = inputs.map(port => ({ ...port, name: COPY + port.name }))
+  const nodes = inputs.map(({ name }) => ({ op: 'Identity', inputs: [name], outputs: [COPY + name], attributes: {} }))
+  const { model, layout } = writeModel('copy', { nodes, constants: new Map(), parameters: new Map() }, inputs, outputs)
+  return Session.create({ model, layout }, new Uint8Array(0), device)
 }
 
 function toOrt(feed: Feed): OrtTensors {
@@ -101,7 +140,7 @@ function fromState(x: ort.Tensor, shape: readonly number[]): Tensor {
 }
 
 /** Records one step. Only state that the function returns becomes an output. */
-export function recordStep(fn: StepFunction, signature: StepSignature): Artifact {
+export function recordStep(fn: StepFunction, signature: StepSignature, target: Target): Artifact {
   const inputs = Object.entries(signature.inputs).map(([name, spec]) => inputValue(name, spec, 1))
   const held: Value[] = [...signature.params].map(([name, shape]) => ({
     name: STATE + name,
@@ -116,7 +155,7 @@ export function recordStep(fn: StepFunction, signature: StepSignature): Artifact
     const named = (prefix: string, tensors: Tensors) =>
       Object.fromEntries(Object.entries(tensors).map(([name, t]) => [prefix + name, t]))
     return { ...named(NEXT, made.state), ...named(OUTPUT, made.outputs) }
-  })
+  }, target)
   const ports = [...outputs].map(([name, value]) =>
     graph.output(name, value, name.startsWith(NEXT) ? storedOrder(value.shape) : undefined),
   )

@@ -47,10 +47,9 @@ export const restored = (state: number): Random => new Random(state)
 /** Standard normal noise that is a pure function of (shape, seed). */
 export function gaussian(shape: readonly number[], seed: number): Tensor {
   const stream = random(seed)
-  return tensor(
-    shape,
-    Float32Array.from({ length: sizeOf(shape) }, () => stream.normal()),
-  )
+  const data = new Float32Array(sizeOf(shape))
+  for (let i = 0; i < data.length; i++) data[i] = stream.normal()
+  return tensor(shape, data)
 }
 
 /** 0 … n-1 in random order (Fisher–Yates); a pure function of (n, seed). */

@@ -66,7 +66,7 @@ test('a compiled step moves every parameter against finite differences of the ea
   const step = await compileStep(descend, signature, start, { device: 'cpu' })
   const { loss } = await step.step({ x, rate: rate(1) })
   expect(loss.data[0]).toBeCloseTo(lossAt(start), 5)
-  const moved = step.read()
+  const moved = await step.read()
   await step.dispose()
   for (const [name, before] of start) {
     const h = 1e-2
@@ -81,7 +81,7 @@ test('a compiled step moves every parameter against finite differences of the ea
 
 test('state survives between steps, is read in tfjs layout, and can be put back', async () => {
   const step = await compileStep(descend, signature, start, { device: 'cpu' })
-  expect(step.read().get('w1')).toEqual({ shape: shapes.w1, data: start.get('w1')!.data })
+  expect((await step.read()).get('w1')).toEqual({ shape: shapes.w1, data: start.get('w1')!.data })
   const losses = []
   for (let i = 0; i < 12; i++) losses.push((await step.step({ x, rate: rate(0.02) })).loss.data[0])
   expect(losses.at(-1)).toBeLessThan(losses[0] * 0.9)

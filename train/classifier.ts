@@ -104,7 +104,7 @@ export async function trainClassifier(
       })
       onProgress?.(i + 1, steps, loss.data[0])
     }
-    return trainer.read(moving).average
+    return (await trainer.read(moving)).average
   } finally {
     await trainer.dispose()
   }

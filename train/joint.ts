@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
+import type { CompileOptions } from '../engine/compile.ts'
+import { chooseDevice } from '../engine/device.ts'
 import { readCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { encode } from '../model/encoder.ts'
@@ -7,11 +9,11 @@ import { initialWeights, isFrozen } from '../model/initialize.ts'
 import type { Params } from '../model/layers.ts'
 import { distinctLoss, epsLoss } from '../model/losses.ts'
 import { activate, distances } from '../model/prototypes.ts'
-import { linearSchedule } from '../model/schedule.ts'
 import type { Tensor } from '../model/tensor.ts'
 import { dropoutWidth, unet } from '../model/unet.ts'
 import type { Weights } from '../model/weights.ts'
-import { batchOrder, drawDropout, drawNoise } from './batches.ts'
+import { drawsAhead, drawsNow } from './ahead.ts'
+import { batchOrder, drawDropout } from './batches.ts'
 import type { TrainingConfig } from './config.ts'
 import { countOf, pictures, type DataSet } from './datasets/dataset.ts'
 import { farApartPrototypes } from './far-apart.ts'
@@ -105,7 +107,12 @@ export const jointUntil = ({ freezeEncoderAt }: TrainingConfig, { steps }: Plan)
   Math.min(freezeEncoderAt ?? Infinity, steps)
 
 /** The compiled step of one stage; with `s` [N,m] of every training image it is the U-Net's alone. */
-export async function makeStage(config: TrainingConfig, data: DataSet, moving: Moving, s?: Tensor): Promise<Stage> {
+export async function makeStage(
+  config: TrainingConfig,
+  data: DataSet,
+  moving: Moving,
+  { s, ...run }: { readonly s?: Tensor } & CompileOptions = {},
+): Promise<Stage> {
   const { model, batch, seed } = config,
     shape = [batch, ...data.shape],
     { dropout } = model.unet
@@ -126,14 +133,16 @@ export async function makeStage(config: TrainingConfig, data: DataSet, moving: M
     moving,
     select(moving.weights, names.filter(isFrozen)),
     { name: s ? 'train-denoiser' : 'train-joint', key: JSON.stringify([model, config.adamw, config.distinct]), inputs },
+    run,
   )
-  const schedule = linearSchedule(model.timesteps),
-    indicesAt = batchOrder(countOf(data), batch, seed)
+  const indicesAt = batchOrder(countOf(data), batch, seed)
+  const { device } = await chooseDevice(run.device ?? 'auto')
+  const draws = (device === 'cpu' ? drawsNow : drawsAhead)({ timesteps: model.timesteps, shape, seed })
   return {
     trainer,
-    feed: step => {
+    feed: async step => {
       const indices = indicesAt(step),
-        { t, signal, noise, eps } = drawNoise(schedule, shape, seed, step)
+        { t, signal, noise, eps } = await draws.at(step)
       return {
         x0: { shape, data: pictures(data, indices) },
         eps,
@@ -149,6 +158,7 @@ export async function makeStage(config: TrainingConfig, data: DataSet, moving: M
       const { min, median, max } = spread(outputs.s.data)
       return { distinct: outputs.distinct.data[0], sMin: min, sMedian: median, sMax: max }
     },
+    dispose: async () => void (await Promise.all([trainer.dispose(), draws.dispose()])),
   }
 }
 

@@ -11,9 +11,10 @@ import { writeState, type TrainingState } from './state.ts'
 export type Stage = {
   readonly trainer: Trainer
   /** The batch of 0-based `step`; a pure function of the step. */
-  feed(step: number): Feed
+  feed(step: number): Feed | Promise<Feed>
   /** What a log line says about a step besides its loss. */
   describe(outputs: Readonly<Record<string, Tensor>>): Readonly<Record<string, number>>
+  dispose(): Promise<void>
 }
 
 export type LoopOptions = {
@@ -52,13 +53,13 @@ export async function runLoop(start: TrainingState, stage: Stage, options: LoopO
     read = start.step,
     saved = start.step
   /** The state with the weights as they are now; the engine holds them between steps. */
-  const current = (): TrainingState => {
-    if (read !== state.step) state = { ...state, moving: stage.trainer.read(state.moving) }
+  const current = async (): Promise<TrainingState> => {
+    if (read !== state.step) state = { ...state, moving: await stage.trainer.read(state.moving) }
     read = state.step
     return state
   }
   const save = async () => {
-    if (saved !== state.step) await writeState(path, current())
+    if (saved !== state.step) await writeState(path, await current())
     saved = state.step
   }
   while (state.step < until(state.plan)) {
@@ -68,7 +69,7 @@ export async function runLoop(start: TrainingState, stage: Stage, options: LoopO
       throw new Stopped(state.step, why)
     }
     const began = performance.now()
-    const outputs = await stage.trainer.step(stage.feed(state.step), {
+    const outputs = await stage.trainer.step(await stage.feed(state.step), {
       step: state.step + 1,
       ...options.knobs(state.step, state.plan),
     })
@@ -90,7 +91,7 @@ export async function runLoop(start: TrainingState, stage: Stage, options: LoopO
         perStep: round(seconds),
       })
     if (state.step % every.checkpoint === 0) await save()
-    if (state.step % every.sheet === 0) await options.sheet?.(current())
+    if (state.step % every.sheet === 0) await options.sheet?.(await current())
     // A real turn of the event loop: signals and timers get through even when every step computes synchronously.
     await new Promise(setImmediate)
   }

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
+import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { loadPatronus } from '../engine/load.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
@@ -34,6 +35,8 @@ export type RunOptions = {
   readonly command: string
   readonly licence?: string
   readonly dtype?: 'F32' | 'F16'
+  /** Where the steps are computed; default auto. */
+  readonly device?: DeviceName
 }
 
 export type TrainedRun = { readonly checkpoint: string; readonly card: string; readonly id: string }
@@ -47,7 +50,9 @@ export async function runTraining(config: TrainingConfig, options: RunOptions): 
   await prepareFolder(config, options)
   const data = await loadData(config.data, { signal, reporter })
   reporter.say(summary(data.train))
-  const eyes = networks(config.model)
+  const { device, reason } = await chooseDevice(options.device ?? 'auto')
+  reporter.say(`on ${device} (${reason})`)
+  const eyes = networks(config.model, { device })
   try {
     const joint = await trainDenoiser(config, data, eyes, options)
     // The encoder may have been frozen with its s already known; averaged weights are what is shipped, so s is theirs.
@@ -138,10 +143,8 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
     sheet: sheetMaker(config, data, eyes, out, reporter),
   }
   if (!state.frozen && state.step < jointUntil(config, state.plan)) {
-    const stage = await makeStage(config, data.train, state.moving)
-    state = await runLoop(state, stage, { ...loop, until: plan => jointUntil(config, plan) }).finally(() =>
-      stage.trainer.dispose(),
-    )
+    const stage = await makeStage(config, data.train, state.moving, { device: options.device })
+    state = await runLoop(state, stage, { ...loop, until: plan => jointUntil(config, plan) }).finally(() => stage.dispose())
   }
   if (state.step >= state.plan.steps) return state
   if (!state.frozen) {
@@ -149,8 +152,8 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
     await writeState(path, state)
   }
   const s = await trainingActivations(join(out, 's.bin'), state, data, eyes, options)
-  const stage = await makeStage(config, data.train, state.moving, s)
-  return runLoop(state, stage, loop).finally(() => stage.trainer.dispose())
+  const stage = await makeStage(config, data.train, state.moving, { s, device: options.device })
+  return runLoop(state, stage, loop).finally(() => stage.dispose())
 }
 
 /** s of every training image by the averaged encoder; kept in a file, so that a resumed run does not compute it again. */
@@ -199,7 +202,7 @@ async function trainPrior(
   await log.rewind(start.step)
   const network = priorConfigFor(config.prior, s)
   reporter.say('the prior over s')
-  const stage = await makePriorStage(config, start.moving, standardized(s, network))
+  const stage = await makePriorStage(config, start.moving, standardized(s, network), { device: options.device })
   const { rate, warmup, ema } = config.prior
   const state = await runLoop(start, stage, {
     ...common(path, log, config, options),
@@ -209,7 +212,7 @@ async function trainPrior(
       ema: emaDecay(ema, step),
       rates: { prior: rate * rateFactor({ ...config.rates, warmup }, plan, step) },
     }),
-  }).finally(() => stage.trainer.dispose())
+  }).finally(() => stage.dispose())
   return { config: network, weights: state.moving.average, steps: state.step, seconds: state.seconds }
 }
 

@@ -1,5 +1,12 @@
 import type * as tf from '@tensorflow/tfjs-core'
-import { compile, type Compiled, type InputSpec, type NetworkFunction, type Signature } from '../engine/compile.ts'
+import {
+  compile,
+  type Compiled,
+  type CompileOptions,
+  type InputSpec,
+  type NetworkFunction,
+  type Signature,
+} from '../engine/compile.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Denoiser } from '../model/denoiser.ts'
 import { encode } from '../model/encoder.ts'
@@ -24,7 +31,7 @@ const chunk = 32
 
 export const isEncoder = (name: string): boolean => name.startsWith('proactBlock.')
 
-export function networks(config: ModelConfig): Networks {
+export function networks(config: ModelConfig, run: CompileOptions = {}): Networks {
   const { image } = config,
     shapes = [...weightShapes(config)]
   const declared = (chosen: (name: string) => boolean) =>
@@ -35,7 +42,7 @@ export function networks(config: ModelConfig): Networks {
   const kept: Compiled[] = []
   const key = JSON.stringify(config)
   const make = async (name: string, inputs: Signature['inputs'], fn: NetworkFunction) => {
-    const made = await compile(fn, { name, key, inputs, params: new Map() }, new Map())
+    const made = await compile(fn, { name, key, inputs, params: new Map() }, new Map(), run)
     kept.push(made)
     return made
   }

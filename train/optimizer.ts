@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Feed, Signature } from '../engine/compile.ts'
+import type { CompileOptions, Feed, Signature } from '../engine/compile.ts'
 import { compileStep, type StepFunction } from '../engine/step.ts'
 import { adamw, emaUpdate } from '../model/adamw.ts'
 import '../model/gradients.ts'
 import type { Params } from '../model/layers.ts'
-import { type Tensor, zeros } from '../model/tensor.ts'
+import { sizeOf, type Tensor, zeros } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 import type { TrainingConfig } from './config.ts'
 
@@ -35,38 +35,68 @@ export type StepOptions = {
   readonly adamw: TrainingConfig['adamw']
 }
 
-const key = (part: (typeof parts)[number], name: string): string => `${part}/${name}`
+const key = (part: (typeof parts)[number], group: string): string => `${part}/${group}`
 
-/** The function to record: the state is all of `Moving` plus the constants; outputs are `loss` and `also`. */
-export function stepFunction({ loss, trained, groupOf, adamw: adam }: StepOptions): StepFunction {
+/**
+ * Weights that follow one rate, end to end in one vector: the optimiser is then a dozen operators a group instead of a
+ * dozen a weight, which is most of what a step records.
+ */
+type Group = { readonly name: string; readonly members: readonly Member[]; readonly length: number }
+type Member = { readonly name: string; readonly shape: readonly number[]; readonly from: number; readonly size: number }
+
+function groupsOf(names: readonly string[], groupOf: (name: string) => string, weights: Weights): Group[] {
+  return [...new Set(names.map(groupOf))].map(group => {
+    let at = 0
+    const members = names
+      .filter(name => groupOf(name) === group)
+      .map((name): Member => {
+        const { shape } = weights.get(name)!
+        const from = at,
+          size = sizeOf(shape)
+        at += size
+        return { name, shape, from, size }
+      })
+    return { name: group, members, length: at }
+  })
+}
+
+/** The group's tensors as one vector, and back. */
+const packed = ({ members, length }: Group, tensors: Weights): Tensor => {
+  const data = new Float32Array(length)
+  for (const { name, from } of members) data.set(tensors.get(name)!.data, from)
+  return { shape: [length], data }
+}
+const unpacked = ({ members }: Group, { data }: Tensor): [string, Tensor][] =>
+  members.map(({ name, shape, from, size }) => [name, { shape, data: data.slice(from, from + size) }])
+
+/** The function to record: the state is all of `Moving`, a vector a group, plus the constants; outputs are `loss` and `also`. */
+export function stepFunction({ loss, adamw: adam }: Pick<StepOptions, 'loss' | 'adamw'>, groups: readonly Group[]): StepFunction {
   return (state, inputs) => {
-    const old = trained.map(name => state[key('weights', name)])
+    const members = groups.flatMap(group => group.members.map(member => ({ ...member, group: group.name })))
+    const old = members.map(({ group, shape, from, size }) =>
+      tf.reshape(tf.slice(state[key('weights', group)], [from], [size]), [...shape]),
+    )
     const constants = Object.fromEntries(
       Object.entries(state).flatMap(([name, value]) => (name.startsWith('constant/') ? [[name.slice(9), value]] : [])),
     )
     let also: Readonly<Record<string, tf.Tensor>> = {}
     const { value, grads } = tf.valueAndGrads((...weights: tf.Tensor[]) => {
-      const result = loss({ ...constants, ...Object.fromEntries(trained.map((name, i) => [name, weights[i]])) }, inputs)
+      const result = loss({ ...constants, ...Object.fromEntries(members.map(({ name }, i) => [name, weights[i]])) }, inputs)
       // valueAndGrads clears up everything its function made but the loss.
       also = Object.fromEntries(Object.entries(result.also).map(([name, value]) => [name, tf.keep(value)]))
       return result.loss
     })(old)
     const next: Record<string, tf.Tensor> = {}
-    trained.forEach((name, i) => {
-      const hyper = { lr: inputs[`rate/${groupOf(name)}`] as tf.Scalar, ...adam }
-      const moved = adamw(
-        old[i],
-        grads[i],
-        state[key('first', name)],
-        state[key('second', name)],
-        inputs.step as tf.Scalar,
-        hyper,
-      )
+    for (const { name } of groups) {
+      const grad = tf.concat(grads.filter((_, i) => members[i].group === name).map(g => tf.reshape(g, [-1])))
+      const was = (part: (typeof parts)[number]) => state[key(part, name)]
+      const hyper = { lr: inputs[`rate/${name}`] as tf.Scalar, ...adam }
+      const moved = adamw(was('weights'), grad, was('first'), was('second'), inputs.step as tf.Scalar, hyper)
       next[key('weights', name)] = moved.param
       next[key('first', name)] = moved.m
       next[key('second', name)] = moved.v
-      next[key('average', name)] = emaUpdate(state[key('average', name)], moved.param, inputs.ema as tf.Scalar)
-    })
+      next[key('average', name)] = emaUpdate(was('average'), moved.param, inputs.ema as tf.Scalar)
+    }
     return { state: next, outputs: { loss: value, ...also } }
   }
 }
@@ -76,7 +106,7 @@ export type Trainer = {
   readonly trained: readonly string[]
   step(batch: Feed, knobs: Knobs): Promise<Record<string, Tensor>>
   /** `moving` with what was trained as it is now. */
-  read(moving: Moving): Moving
+  read(moving: Moving): Promise<Moving>
   dispose(): Promise<void>
 }
 
@@ -89,23 +119,27 @@ export async function makeTrainer(
   moving: Moving,
   constants: Weights,
   signature: Pick<Signature, 'name' | 'key' | 'inputs'>,
+  run: CompileOptions = {},
 ): Promise<Trainer> {
   const { trained, groupOf } = options
-  const state = new Map(trained.flatMap(name => parts.map(part => [key(part, name), moving[part].get(name)!] as const)))
+  const groups = groupsOf(trained, groupOf, moving.weights)
+  const state = new Map(groups.flatMap(group => parts.map(part => [key(part, group.name), packed(group, moving[part])] as const)))
   for (const [name, value] of constants) state.set(`constant/${name}`, value)
-  const scalars = ['step', 'ema', ...new Set(trained.map(name => `rate/${groupOf(name)}`))]
+  const scalars = ['step', 'ema', ...groups.map(({ name }) => `rate/${name}`)]
   const inputs = { ...signature.inputs, ...Object.fromEntries(scalars.map(name => [name, { shape: [] }])) }
   const params = new Map([...state].map(([name, { shape }]) => [name, shape]))
-  const compiled = await compileStep(stepFunction(options), { ...signature, inputs, params }, state)
+  // What a vector holds decides what is recorded, and the vectors' shapes do not tell.
+  const recorded = `${signature.key ?? ''} ${JSON.stringify(groups)}`
+  const compiled = await compileStep(stepFunction(options, groups), { ...signature, key: recorded, inputs, params }, state, run)
   return {
     trained,
     step: (batch, { step, ema, rates }) =>
       compiled.step({ ...batch, step: scalar(step), ema: scalar(ema), ...ratesOf(rates, scalars) }),
-    read: before => {
-      const now = compiled.read()
+    async read(before) {
+      const now = await compiled.read()
       const next = parts.map(part => [
         part,
-        new Map([...before[part], ...trained.map(name => [name, now.get(key(part, name))!] as const)]),
+        new Map([...before[part], ...groups.flatMap(group => unpacked(group, now.get(key(part, group.name))!))]),
       ])
       return Object.fromEntries(next) as Moving
     },

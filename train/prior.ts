@@ -1,3 +1,4 @@
+import type { CompileOptions } from '../engine/compile.ts'
 import * as tf from '@tensorflow/tfjs-core'
 import type { PriorConfig } from '../model/config.ts'
 import { initialPriorWeights, isFrozen } from '../model/initialize.ts'
@@ -61,6 +62,7 @@ export async function makePriorStage(
   config: TrainingConfig & { prior: PriorTraining },
   moving: Moving,
   s: Tensor,
+  run: CompileOptions = {},
 ): Promise<Stage> {
   const { network, batch: wanted } = config.prior,
     [count, m] = s.shape,
@@ -92,6 +94,7 @@ export async function makePriorStage(
       key: JSON.stringify([network, m]),
       inputs,
     },
+    run,
   )
   const schedule = linearSchedule(network.timesteps),
     seed = priorSeed(config.seed),
@@ -110,5 +113,6 @@ export async function makePriorStage(
       }
     },
     describe: () => ({}),
+    dispose: () => trainer.dispose(),
   }
 }

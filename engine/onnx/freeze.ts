@@ -17,7 +17,7 @@ export type Frozen = {
 
 /** `weightsFile` keeps the weights out of the model, under that name. */
 export function frozenModel({ fn, signature }: Network, weights: Weights, weightsFile?: string): Frozen {
-  const artifact = recordInference(fn, signature)
+  const artifact = recordInference(fn, signature, 'cpu')
   const packed = packWeights(artifact.layout, weights, signature.name)
   const model = fromBinary(ModelProtoSchema, artifact.model)
   const graph = model.graph!

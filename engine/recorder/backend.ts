@@ -3,7 +3,7 @@
  * once (its gradient included) yields the function as an ONNX model.
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { Graph } from './graph.ts'
+import { Graph, type Target } from './graph.ts'
 import { arithmetic } from './arithmetic.ts'
 import { convolution } from './convolution.ts'
 import type { Kernel } from './kernel.ts'
@@ -13,13 +13,13 @@ import { shapes } from './shapes.ts'
 import type { DType, Value } from './value.ts'
 
 /** Change this when a kernel changes what it records: it is part of the key of the disk cache. */
-export const RECORDER_VERSION = 3
+export const RECORDER_VERSION = 4
 
 const BACKEND = 'patronus-recorder'
 const kernels: Readonly<Record<string, Kernel>> = { ...arithmetic, ...reduction, ...matrix, ...shapes, ...convolution }
 
 class Recorder extends tf.KernelBackend {
-  graph = new Graph()
+  graph = new Graph('cpu')
   readonly #values = new tf.DataStorage<Value>(this, tf.engine())
 
   symbol(value: Value): tf.Tensor {
@@ -118,9 +118,10 @@ function record(
  */
 export function recordFunction<Names extends Record<string, tf.Tensor>>(
   fn: (symbol: (value: Value) => tf.Tensor, graph: Graph) => Names,
+  target: Target = 'cpu',
 ): { graph: Graph; outputs: Map<string, Value> } {
   const backend = theRecorder()
-  const graph = (backend.graph = new Graph())
+  const graph = (backend.graph = new Graph(target))
   const outputs = new Map<string, Value>()
   const before = tf.engine().backendName
   tf.setBackend(BACKEND)

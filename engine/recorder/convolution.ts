@@ -86,6 +86,7 @@ const CBHW = [3, 0, 1, 2] as const
 const filterGradient: Kernel = (g, { x, dy }, attrs) => {
   const filterShape = attrs.filterShape as number[]
   const geo = geometry(x.shape, filterShape, attrs)
+  if (g.target === 'gpu') return byImage(g, x, dy, geo, filterShape)
   const taps = geo.strideHeight === 1 && geo.strideWidth === 1 ? flatTaps(g, x, dy, geo) : stridedTaps(g, x, dy, geo)
   const [kh, kw, I, O] = filterShape
   if (taps.length === 1) return g.node('Reshape', [taps[0], { ints: [O, I, 1, 1] }], { shape: filterShape, perm: OIHW })
@@ -138,6 +139,54 @@ function stridedTaps(g: Graph, x: Value, dy: Value, geo: Geometry): Value[] {
     const window = cut(g, image, [0, Math.floor(tap / kw), tap % kw, 0], [B, H, W, I], [1, geo.strideHeight, geo.strideWidth, 1])
     return gemmNT(g, grads, flat(window, I))
   })
+}
+
+/**
+ * The same for a GPU: all taps of an image side by side (im2col), one product an image, and their sum. ONNX Runtime's
+ * WebGPU kernels give a tile of the result to one group of threads, so an inner axis of B·H·W would leave most of the
+ * card idle.
+ */
+function byImage(g: Graph, x: Value, dy: Value, geo: Geometry, filterShape: readonly number[]): Value {
+  const { padInfo: p, filterHeight: kh, filterWidth: kw, batchSize: B, inChannels: I, outChannels: O } = geo
+  const { strideHeight, strideWidth, outHeight: H, outWidth: W } = geo
+  const flat = (v: Value, channels: number, length: number) =>
+    g.node('Reshape', [v, { ints: [B, channels, length] }], { shape: [B, channels, length] })
+  const image = g.inOrder(
+    padded(g, x, [
+      [0, 0],
+      [p.top, p.bottom],
+      [p.left, p.right],
+      [0, 0],
+    ]),
+    NCHW,
+  )
+  const strided = strideHeight !== 1 || strideWidth !== 1
+  const [height, width] = [image.shape[1], image.shape[2]]
+  // At stride 1 both have the row pitch of the padded image, so that a tap is one contiguous window (see `flatTaps`).
+  const length = strided ? H * W : height * width - (kh - 1) * width - (kw - 1)
+  const rows = strided ? undefined : flat(image, I, height * width)
+  const window = (tap: number) => {
+    const [row, column] = [Math.floor(tap / kw), tap % kw]
+    if (rows) return cut(g, rows, [0, 0, row * width + column], [B, I, length])
+    return flat(cut(g, image, [0, row, column, 0], [B, H, W, I], [1, strideHeight, strideWidth, 1]), I, length)
+  }
+  const windows = Array.from({ length: kh * kw }, (_, tap) => window(tap))
+  const columns = windows.length === 1 ? windows[0] : g.node('Concat', windows, { shape: [B, kh * kw * I, length] }, { axis: 1 })
+  const grown = strided
+    ? g.full(dy)
+    : padded(g, dy, [
+        [0, 0],
+        [0, height - H],
+        [0, width - W],
+        [0, 0],
+      ])
+  const signal = g.inOrder(grown, [0, 1, 2, 3])
+  const [rowsOf, columnsOf] = [grown.shape[1], grown.shape[2]]
+  const whole = g.node('Reshape', [signal, { ints: [B, rowsOf * columnsOf, O] }], { shape: [B, rowsOf * columnsOf, O] })
+  const grads = cut(g, whole, [0, 0, 0], [B, length, O])
+  const products = g.node('MatMul', [columns, grads], { shape: [B, kh * kw * I, O] })
+  const sum = g.node('ReduceSum', [products, { ints: [0] }], { shape: [kh * kw * I, O] }, { keepdims: 0 })
+  return g.node('Reshape', [sum, { ints: [...filterShape] }], { shape: filterShape })
 }
 
 /** tf.image.resizeNearestNeighbor by whole factors, as U-Nets use it. */

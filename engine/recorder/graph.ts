@@ -23,13 +23,21 @@ export type Parameter = {
   readonly perm?: readonly number[]
 }
 
+/** The kind of machine a recording is for. */
+export type Target = 'cpu' | 'gpu'
+
 export class Graph {
+  readonly target: Target
   readonly nodes: Node[] = []
   readonly constants = new Map<string, Constant>()
   readonly parameters = new Map<string, Parameter>()
   readonly #origin = new Map<string, Node>()
   readonly #rearranged = new Map<string, Value>()
   #count = 0
+
+  constructor(target: Target) {
+    this.target = target
+  }
 
   #fresh(): string {
     return `v${this.#count++}`

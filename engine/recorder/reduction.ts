@@ -57,14 +57,32 @@ const plainReduce =
     reduce(g, op, x, axesOf(attrs, x.shape.length), Boolean(attrs.keepDims))
 
 const arg =
-  (op: string): Kernel =>
+  (op: 'ArgMin' | 'ArgMax'): Kernel =>
   (g, { x }, attrs) => {
     const [axis] = axesOf(attrs, x.shape.length)
+    if (g.target === 'gpu') return firstWhere(g, x, axis, op === 'ArgMin' ? 'ReduceMin' : 'ReduceMax')
     const source = g.plain(x)
     const shape = x.shape.filter((_, i) => i !== axis)
     const found = g.node(op, [source], { shape, dtype: 'int32' }, { axis, keepdims: 0, select_last_index: 0 })
     return g.node('Cast', [found], { shape, dtype: 'int32' }, { to: 6 })
   }
+
+/**
+ * The first place along `axis` that holds the extremum, without int64: ONNX Runtime's WebGPU provider hands ArgMin's
+ * result to the CPU to cast it, and in the middle of a step the GPU would wait for that.
+ */
+function firstWhere(g: Graph, x: Value, axis: number, op: 'ReduceMin' | 'ReduceMax'): Value {
+  const length = x.shape[axis]
+  const places = g.constant(
+    Array.from({ length }, (_, i) => i),
+    x.shape.map((_, i) => (i === axis ? length : 1)),
+    'float32',
+  )
+  const here = elementwise(g, 'Equal', [x, reduce(g, op, x, [axis], true)], 'bool')
+  const place = elementwise(g, 'Where', [here, places, g.constant([length], [], 'float32')], 'float32')
+  const first = reduce(g, 'ReduceMin', place, [axis], false)
+  return g.node('Cast', [first], { ...first, dtype: 'int32' }, { to: 6 })
+}
 
 export const reduction: Readonly<Record<string, Kernel>> = {
   Sum: sum,
