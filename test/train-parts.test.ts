@@ -10,6 +10,7 @@ import { chooseFarApart } from '../train/far-apart.ts'
 import { writeWhole } from '../train/files.ts'
 import { prototypeRanges, quantile } from '../train/finish.ts'
 import { standardized, statistics } from '../train/prior.ts'
+import { phaseLine, withPhase } from '../train/phases.ts'
 import { duration, jsonLog } from '../train/progress.ts'
 import { emaDecay, planOf, planToFinish, rateFactor } from '../train/schedule.ts'
 import { seedFor } from '../train/seeds.ts'
@@ -189,6 +190,7 @@ describe('files', () => {
     step: 3,
     plan: { steps: 9, decayFrom: 7, asked: 9 },
     frozen: true,
+    phases: [],
     seconds: 1.5,
     moving: {
       weights: new Map([
@@ -235,4 +237,28 @@ describe('files', () => {
 
   test('durations read as people say them', () =>
     expect([5, 89, 90, 3600, 7260, Infinity].map(duration)).toEqual(['5 s', '89 s', '2 min', '60 min', '2 h 01', '?']))
+})
+
+describe('phases', () => {
+  const rates = { encoder: 1e-5, unet: 4e-4, warmup: 10, decay: 0.2, floor: 0.02 }
+  const first = { from: 0, command: 'train a', device: 'cpu', batch: 16, rates }
+
+  test('going on as before is the same phase, whatever the command', () => {
+    expect(withPhase([first], { ...first, from: 40, command: 'train a --resume' })).toEqual([first])
+  })
+  test('other settings begin a phase; one that made no step is forgotten', () => {
+    const second = { ...first, from: 40, levels: [400, 999] as [number, number] }
+    const third = { ...first, from: 40, device: 'webgpu' }
+    expect(withPhase([first], second)).toEqual([first, second])
+    expect(withPhase([first, second], third)).toEqual([first, third])
+    expect(phaseLine(second)).toBe(
+      'from step 40: `train a` on cpu, batch 16, rates 0.00001 (encoder) and 0.0004, t from 400 to 999 only',
+    )
+  })
+})
+
+test('t is drawn from the levels asked for, both ends included', () => {
+  const schedule = linearSchedule(1000)
+  const seen = new Set(Array.from({ length: 40 }, (_, step) => [...drawNoise(schedule, [8], 1, step, [997, 999]).t]).flat())
+  expect([...seen].sort()).toEqual([997, 998, 999])
 })

@@ -4,13 +4,19 @@ import { drawNoise, type NoiseDraw } from './batches.ts'
 
 /** Where a step's noise comes from. A draw is a pure function of (seed, step), whoever makes it. */
 export type Draws = { at(step: number): NoiseDraw | Promise<NoiseDraw>; dispose(): Promise<void> }
-export type DrawsOf = { readonly timesteps: number; readonly shape: readonly number[]; readonly seed: number }
+export type DrawsOf = {
+  readonly timesteps: number
+  readonly shape: readonly number[]
+  readonly seed: number
+  /** Noise levels that t is drawn from; absent = all that are trained. */
+  readonly levels?: readonly [number, number]
+}
 export type DrawRequest = DrawsOf & { readonly step: number }
 
 /** Drawn when asked for. */
-export function drawsNow({ timesteps, shape, seed }: DrawsOf): Draws {
+export function drawsNow({ timesteps, shape, seed, levels }: DrawsOf): Draws {
   const schedule = linearSchedule(timesteps)
-  return { at: step => drawNoise(schedule, shape, seed, step), dispose: async () => {} }
+  return { at: step => drawNoise(schedule, shape, seed, step, levels), dispose: async () => {} }
 }
 
 /** Threads, and steps each of them works ahead. */

@@ -27,10 +27,19 @@ export type NoiseDraw = {
   readonly eps: Tensor
 }
 
-/** t ~ U{1 … T-1} per item (t = 0 is never trained, spec section 3), √ᾱ_t, √(1−ᾱ_t) and ε of the batch's shape. */
-export function drawNoise({ T, alphaBar }: Schedule, shape: readonly number[], seed: number, step: number): NoiseDraw {
+/**
+ * t ~ U{from … to} per item, √ᾱ_t, √(1−ᾱ_t) and ε of the batch's shape. By default 1 … T−1: t = 0 is never trained (spec
+ * section 3).
+ */
+export function drawNoise(
+  { T, alphaBar }: Schedule,
+  shape: readonly number[],
+  seed: number,
+  step: number,
+  [from, to]: readonly [number, number] = [1, T - 1],
+): NoiseDraw {
   const stream = random(seedFor('time', seed, step))
-  const t = Int32Array.from({ length: shape[0] }, () => 1 + stream.int(T - 1))
+  const t = Int32Array.from({ length: shape[0] }, () => from + stream.int(to - from + 1))
   return {
     t,
     signal: Float32Array.from(t, at => Math.sqrt(alphaBar[at])),

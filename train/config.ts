@@ -92,6 +92,11 @@ export const trainingSchema = z.strictObject({
    * trains the U-Net alone (about twice as fast). null = joint to the end (official).
    */
   freezeEncoderAt: z.number().int().nonnegative().nullable(),
+  /**
+   * Noise levels [from, to] that t is drawn from; absent = 1 … T−1 (official). High ones alone teach the encoder faster:
+   * below, the noisy picture itself tells what s would.
+   */
+  levels: z.tuple([count, count]).optional(),
   rates: z.strictObject({
     encoder: rate,
     unet: rate,
@@ -145,6 +150,9 @@ export function parseConfig(value: unknown, source: string): TrainingConfig {
   for (const key of ['kernels', 'strides', 'paddings'] as const)
     if (model.encoder[key].length !== layers)
       faults.push(`model.encoder.${key}: wanted ${layers} entries (one a layer), got ${model.encoder[key].length}`)
+  const [from, to] = parsed.data.levels ?? [1, model.timesteps - 1]
+  if (from > to || to > model.timesteps - 1)
+    faults.push(`levels: wanted two levels from 1 to ${model.timesteps - 1}, the lower first, got ${from} and ${to}`)
   if (model.encoder.channels[0] !== model.image.channels)
     faults.push(
       `model.encoder.channels[0]: wanted ${model.image.channels} (the image's channels), got ${model.encoder.channels[0]}`,

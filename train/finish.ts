@@ -3,6 +3,7 @@ import type { PriorConfig } from '../model/config.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 import type { TrainingConfig } from './config.ts'
+import { type Phase, phaseLine } from './phases.ts'
 
 /** What a finished run becomes: the averaged weights, the prior, every prototype's range, and what is known about them. */
 
@@ -36,6 +37,8 @@ export type Finished = {
   readonly steps: number
   readonly frozenAt?: number
   readonly seconds: number
+  readonly phases: readonly Phase[]
+  readonly startedFrom?: string
   readonly command: string
   readonly licence: string
 }
@@ -58,9 +61,20 @@ export function checkpointOf(run: Finished): { info: CheckpointInfo; weights: We
   return { info, weights }
 }
 
-function provenance({ config, prior, steps, frozenAt, seconds, command }: Finished): CheckpointInfo['provenance'] {
+function provenance({
+  config,
+  prior,
+  steps,
+  frozenAt,
+  seconds,
+  phases,
+  startedFrom,
+  command,
+}: Finished): CheckpointInfo['provenance'] {
   return {
     command,
+    ...(phases.length > 1 && { phases: phases.map(phaseLine).join('; ') }),
+    ...(startedFrom !== undefined && { startedFrom }),
     seed: config.seed,
     steps,
     ...(frozenAt === undefined ? {} : { encoderFrozenAtStep: frozenAt }),
@@ -78,7 +92,10 @@ export const datasetName = ({ data }: TrainingConfig): string =>
   data.kind === 'avatars' ? (data.bias > 0 ? `avatars (hair and smile linked, strength ${data.bias})` : 'avatars') : data.path
 
 /** Where a run departs from the official recipe, in words, read off its config and the step at which its encoder was frozen. */
-export function departures({ model, rates, ema, prototypes, prior }: TrainingConfig, frozenAt: number | undefined): string[] {
+export function departures(
+  { model, rates, levels, ema, prototypes, prior }: TrainingConfig,
+  frozenAt: number | undefined,
+): string[] {
   const { unet } = model,
     found: string[] = []
   if (unet.stem > 1)
@@ -97,6 +114,7 @@ export function departures({ model, rates, ema, prototypes, prior }: TrainingCon
     found.push(
       `learning rate ${rates.encoder} for encoder and prototypes, ${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`,
     )
+  if (levels) found.push(`t is drawn from ${levels[0]} to ${levels[1]} only (official: 1 to ${model.timesteps - 1})`)
   if (frozenAt !== undefined) found.push(`encoder and prototypes are frozen from step ${frozenAt} on`)
   found.push(`shipped weights are an exponential moving average (decay ${ema})`)
   if (prior?.standardize) found.push('the prior is trained on standardised s')
@@ -107,7 +125,7 @@ export function departures({ model, rates, ema, prototypes, prior }: TrainingCon
 export function card(run: Finished, notes = ''): string {
   const { info } = checkpointOf(run),
     { config } = run
-  const facts = Object.entries(info.provenance).filter(([name]) => name !== 'trainingConfig')
+  const facts = Object.entries(info.provenance).filter(([name]) => name !== 'trainingConfig' && name !== 'phases')
   return `# ${info.name}
 
 ${info.description}
@@ -121,7 +139,7 @@ ${info.description}
 \`\`\`
 ${run.command}
 \`\`\`
-
+${run.phases.length > 1 ? `\nThe steps were made in ${run.phases.length} phases:\n\n${run.phases.map(phase => `- ${phaseLine(phase)}`).join('\n')}\n` : ''}
 | | |
 |---|---|
 ${facts.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}

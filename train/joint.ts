@@ -60,26 +60,36 @@ export const denoiserLoss =
   (params, batch) => ({ loss: epsilonLoss(model, params, batch, batch.s as tf.Tensor2D), also: {} })
 
 /** Weights before the first step: those of `startFrom`, else the authors' initialisation with prototypes as the config says. */
-export async function startWeights(config: TrainingConfig, data: DataSet, networks: Networks): Promise<Weights> {
+export async function startWeights(
+  config: TrainingConfig,
+  data: DataSet,
+  networks: Networks,
+): Promise<{ weights: Weights; startedFrom?: string }> {
   if (config.startFrom) return weightsOf(config.startFrom, config)
   const weights = new Map(initialWeights(config.model, seedFor('weights', config.seed)))
-  if (config.prototypes.init === 'random') return weights
+  if (config.prototypes.init === 'random') return { weights }
   const options = { count: config.model.prototypes.count, images: config.prototypes.images, seed: config.seed }
-  return weights.set(prototypeVectors, await farApartPrototypes(networks, weights, data, options))
+  return { weights: weights.set(prototypeVectors, await farApartPrototypes(networks, weights, data, options)) }
 }
 
-async function weightsOf(path: string, { model }: TrainingConfig): Promise<Weights> {
-  const { info, weights } = await readCheckpoint(path)
+async function weightsOf(path: string, { model }: TrainingConfig): Promise<{ weights: Weights; startedFrom: string }> {
+  const { id, info, weights } = await readCheckpoint(path)
   if (!isDeepStrictEqual(info.config, model))
     throw new Error(`startFrom: ${path} holds another model than this config describes; take its config (patronus info ${path})`)
-  return new Map([...weights].filter(([name]) => !name.startsWith('prior.')))
+  const { command = 'origin unknown', imagesSeen = '?' } = info.provenance
+  return {
+    weights: new Map([...weights].filter(([name]) => !name.startsWith('prior.'))),
+    startedFrom: `${info.name} ${id.slice(0, 16)} (${imagesSeen} images, ${command})`,
+  }
 }
 
-export const startState = (config: TrainingConfig, weights: Weights): TrainingState => ({
+export const startState = (config: TrainingConfig, weights: Weights, startedFrom?: string): TrainingState => ({
   step: 0,
   plan: planOf(config),
   frozen: false,
   seconds: 0,
+  phases: [],
+  ...(startedFrom === undefined ? {} : { startedFrom }),
   moving: startMoving(
     weights,
     [...weights.keys()].filter(name => !isFrozen(name)),
@@ -137,7 +147,12 @@ export async function makeStage(
   )
   const indicesAt = batchOrder(countOf(data), batch, seed)
   const { device } = await chooseDevice(run.device ?? 'auto')
-  const draws = (device === 'cpu' ? drawsNow : drawsAhead)({ timesteps: model.timesteps, shape, seed })
+  const draws = (device === 'cpu' ? drawsNow : drawsAhead)({
+    timesteps: model.timesteps,
+    shape,
+    seed,
+    levels: config.levels,
+  })
   return {
     trainer,
     feed: async step => {

@@ -14,6 +14,7 @@ import { activationsOf, freezeEncoder, jointUntil, makeStage, startState, startW
 import { runLoop, Stopped, type LoopOptions } from './loop.ts'
 import { networks, type Networks } from './networks.ts'
 import { makePriorStage, priorConfigFor, standardized, startPrior } from './prior.ts'
+import { withPhase } from './phases.ts'
 import { jsonLog, silent, type Reporter } from './progress.ts'
 import { emaDecay, planOf, rateFactor } from './schedule.ts'
 import { meanSquare, sheetRows, writeSheet } from './sheet.ts'
@@ -42,7 +43,7 @@ export type RunOptions = {
 export type TrainedRun = { readonly checkpoint: string; readonly card: string; readonly id: string }
 
 /** Settings that decide nothing about the steps already made, so that a resumed run may change them. */
-const changeable = ['description', 'steps', 'freezeEncoderAt', 'every', 'prior', 'rates'] as const
+const changeable = ['description', 'steps', 'freezeEncoderAt', 'every', 'prior', 'rates', 'levels', 'ema'] as const
 
 /** Encoder and denoiser, then the prior, then the checkpoint. Throws `Stopped`, with all saved, when asked to stop. */
 export async function runTraining(config: TrainingConfig, options: RunOptions): Promise<TrainedRun> {
@@ -66,6 +67,8 @@ export async function runTraining(config: TrainingConfig, options: RunOptions): 
       steps: joint.step,
       frozenAt: joint.frozen ? (config.freezeEncoderAt ?? undefined) : undefined,
       seconds: joint.seconds,
+      phases: joint.phases,
+      startedFrom: joint.startedFrom,
       command: options.command,
       licence: options.licence ?? 'MIT',
     }
@@ -124,9 +127,16 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
     log = jsonLog(join(out, 'log.jsonl'))
   let state = await readState(path)
   if (!state) {
-    state = startState(config, await startWeights(config, data.train, eyes))
+    const { weights, startedFrom } = await startWeights(config, data.train, eyes)
+    state = startState(config, weights, startedFrom)
     await writeState(path, state)
   } else if (state.plan.asked !== config.steps) state = { ...state, plan: planOf(config) }
+  const { device } = await chooseDevice(options.device ?? 'auto')
+  const { batch, rates, levels } = config
+  if (state.step < state.plan.steps) {
+    const phase = { from: state.step, command: options.command, device, batch, rates, ...(levels && { levels }) }
+    state = { ...state, phases: withPhase(state.phases, phase) }
+  }
   await log.rewind(state.step)
   reporter.say(state.step ? `going on from step ${state.step}` : 'starting')
   const loop: LoopOptions = {

@@ -54,6 +54,7 @@ export function startPrior(config: TrainingConfig & { prior: PriorTraining }): T
     plan: { steps: config.prior.steps, decayFrom: Math.round(config.prior.steps * 0.5), asked: config.prior.steps },
     frozen: false,
     seconds: 0,
+    phases: [],
     moving,
   }
 }

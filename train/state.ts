@@ -3,6 +3,7 @@ import { sizeOf, type Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 import { writeWhole } from './files.ts'
 import type { Moving } from './optimizer.ts'
+import type { Phase } from './phases.ts'
 import type { Plan } from './schedule.ts'
 
 /**
@@ -14,6 +15,9 @@ export type TrainingState = {
   readonly plan: Plan
   readonly frozen: boolean
   readonly seconds: number
+  readonly phases: readonly Phase[]
+  /** The checkpoint that `startFrom` named, in words. */
+  readonly startedFrom?: string
   readonly moving: Moving
 }
 
@@ -71,7 +75,7 @@ export async function readState(path: string): Promise<TrainingState | undefined
         data: new Float32Array(new Uint8Array(file.subarray(start + from, start + to)).buffer),
       })
     }
-    return { ...(JSON.parse(metadata.state) as Omit<TrainingState, 'moving'>), moving: maps }
+    return { phases: [], ...(JSON.parse(metadata.state) as Omit<TrainingState, 'moving' | 'phases'>), moving: maps }
   } catch (error) {
     throw Object.assign(broken(), { cause: error })
   }
