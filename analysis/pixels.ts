@@ -15,7 +15,11 @@ export function toModel(images: Tensor, { image: { height, width, channels } }: 
 }
 
 /** [B,h,w,c] -1…1 → 0…1; overshoots are clamped, because a picture has no values outside. */
-export const fromModel = (x: Tensor): Tensor => map(x, v => Math.min(1, Math.max(0, (v + 1) / 2)))
+export function fromModel(x: Tensor): Tensor {
+  const data = new Float32Array(x.data.length)
+  for (let i = 0; i < data.length; i++) data[i] = Math.min(1, Math.max(0, (x.data[i] + 1) / 2))
+  return { shape: x.shape, data }
+}
 
 function grey({ shape, data }: Tensor): Tensor {
   const out = new Float32Array(data.length / 3)

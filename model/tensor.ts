@@ -30,17 +30,17 @@ export function combine(...terms: readonly (readonly [coefficient: number, x: Te
   const [, first] = terms[0]
   for (const [, x] of terms)
     if (x.data.length !== first.data.length) throw new Error(`combine: shapes [${first.shape}] and [${x.shape}] differ`)
-  const data = new Float32Array(first.data.length)
-  for (let i = 0; i < data.length; i++) {
-    let sum = 0
-    for (const [c, x] of terms) sum += c * x.data[i]
-    data[i] = sum
-  }
-  return { shape: first.shape, data }
+  const sums = new Float64Array(first.data.length)
+  for (const [c, { data }] of terms) for (let i = 0; i < sums.length; i++) sums[i] += c * data[i]
+  return { shape: first.shape, data: new Float32Array(sums) }
 }
 
-/** f applied to every entry. */
-export const map = (x: Tensor, f: (value: number, index: number) => number): Tensor => ({ shape: x.shape, data: x.data.map(f) })
+/** f applied to every entry. A plain loop: Float32Array's own map takes twenty times as long, and this runs at every step. */
+export function map(x: Tensor, f: (value: number, index: number) => number): Tensor {
+  const data = new Float32Array(x.data.length)
+  for (let i = 0; i < data.length; i++) data[i] = f(x.data[i], i)
+  return { shape: x.shape, data }
+}
 
 /** Rows `from` … `to`-1 of the first axis; shares memory with `x`. */
 export function rows(x: Tensor, from: number, to: number): Tensor {

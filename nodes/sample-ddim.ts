@@ -2,7 +2,7 @@ import type { Patronus } from '../engine/patronus.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
 import { isFrame, noised, sampleFrom, type Level } from '../analysis/sampling.ts'
 import type { Tensor } from '../model/tensor.ts'
-import { liveSteps } from './live-steps.ts'
+import { showStep } from './live-steps.ts'
 import type { Noise } from './node.ts'
 import { defineNode } from './node.ts'
 
@@ -70,7 +70,6 @@ export default defineNode({
   },
   async run({ model, activations, noise, steps, eta, seed, image, start_at = 1000, watch_every = 1 }, context) {
     const start = startOf(model, noise, image, start_at)
-    const { onStep } = liveSteps(context)
     const trace = { t: [] as number[], x0: [] as Tensor[], activations: [] as Tensor[] }
     let x = start.x
     for await (const step of sampleFrom(model, start, activations, { steps, eta, seed })) {
@@ -79,12 +78,13 @@ export default defineNode({
       const isWatched = watch_every > 0 && (step.index % watch_every === 0 || isLast)
       const s = isWatched ? (await model.encode(step.x0)).s : undefined
       if (s) context.activations(step.t, s)
+      const picture = fromModel(step.x0)
       if (isFrame(step.index, step.count)) {
         trace.t.push(step.t)
-        trace.x0.push(fromModel(step.x0))
+        trace.x0.push(picture)
         if (s) trace.activations.push(s)
       }
-      await onStep(step.index + 1, step.count, step.x0)
+      await showStep(context, step.index + 1, step.count, picture)
     }
     return {
       image: fromModel(x),

@@ -17,9 +17,11 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: 'device'; readonly report: DeviceReport }
   | {
-      readonly type: 'event'
-      readonly event: RunEvent
-      /** Of a preview: to be answered with `taken`. */ readonly frame?: number
+      /** What happened since the last message, in order: a step's bars and picture come together. */
+      readonly type: 'events'
+      readonly events: readonly RunEvent[]
+      /** When the last is a preview: to be answered with `taken`. */
+      readonly frame?: number
     }
   | { readonly type: 'done'; readonly promptId: string; readonly outcome: Outcome }
 
@@ -124,9 +126,11 @@ export function createChildRunner({
     else if (message.type === 'done') running?.job.promptId === message.promptId && settle(message.outcome)
     else {
       if (message.frame !== undefined) post({ type: 'taken', frame: message.frame })
-      if (!running) return
-      if (message.event.kind === 'message') remember(running, message.event.message)
-      void running.on(message.event)
+      for (const event of message.events) {
+        if (!running) return
+        if (event.kind === 'message') remember(running, event.message)
+        void running.on(event)
+      }
     }
   }
   const stop = async (mine: ChildProcess, within: number) => {

@@ -3,7 +3,7 @@ import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { catalog } from '../nodes/index.ts'
 import type { FromWorker, ToWorker } from './child-runner.ts'
 import { createFiles } from './files.ts'
-import type { Runner } from './runner.ts'
+import type { Runner, RunEvent } from './runner.ts'
 import { createWorker } from './worker.ts'
 
 /** The worker process: hears jobs over IPC, runs them, tells what happens. Ends with its parent. */
@@ -32,13 +32,22 @@ function begin({ roots, device, warm }: Extract<ToWorker, { type: 'start' }>): R
   })
 }
 
+/** Events not yet told. They go with the next picture, or at the next turn of the event loop: every message costs both sides time. */
+let events: RunEvent[] = []
+const tellEvents = (frame?: number) => {
+  if (events.length) say({ type: 'events', events, ...(frame !== undefined && { frame }) })
+  events = []
+}
+
 async function run({ job }: Extract<ToWorker, { type: 'run' }>): Promise<void> {
   const outcome = await worker!.run(job, event => {
-    if (event.kind === 'message') return say({ type: 'event', event })
+    if (events.push(event) === 1) setImmediate(tellEvents)
+    if (event.kind === 'message') return
     const frame = ++frames
-    say({ type: 'event', event, frame })
+    tellEvents(frame)
     return new Promise(resolve => unanswered.set(frame, resolve))
   })
+  tellEvents()
   say({ type: 'done', promptId: job.promptId, outcome })
 }
 
