@@ -3,10 +3,15 @@ import type { DeviceName } from '../engine/device.ts'
 
 /** Options that several commands share, and the readers of their values. */
 
-/** The same list as engine/device.ts has; that file is not loaded just to print help. */
-const devices = ['auto', 'cuda', 'webgpu', 'cpu'] as const satisfies readonly DeviceName[]
+/** The same lists as engine/device.ts has; that file is not loaded just to print help. */
+const compiled = ['auto', 'cuda', 'webgpu', 'cpu'] as const satisfies readonly DeviceName[]
+const eager = ['tfjs-node-gpu', 'tfjs-node', 'tfjs-cpu'] as const satisfies readonly DeviceName[]
 
-export const deviceOption = (): Option => new Option('--device <name>', 'where networks run').choices(devices).default('auto')
+export const deviceOption = (): Option =>
+  new Option('--device <name>', 'where networks run').choices([...compiled, ...eager]).default('auto')
+/** Gradient steps are always compiled. */
+export const trainingDeviceOption = (): Option =>
+  new Option('--device <name>', 'where networks run').choices(compiled).default('auto')
 
 /** A whole number from `min` to `max`. */
 export const whole =

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { Failure, INTERRUPTED } from './failure.ts'
 import type { DeviceName } from '../engine/device.ts'
-import { clockTime, deviceOption, whole } from './options.ts'
+import { clockTime, trainingDeviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
 
 type TrainOptions = {
@@ -28,7 +28,7 @@ export const trainCommand = (): Command =>
       clockTime(text),
     )
     .option('--stop-after <seconds>', 'save and stop after that long', whole(1))
-    .addOption(deviceOption())
+    .addOption(trainingDeviceOption())
     .option('--half', 'write the checkpoint with half-precision weights where that does no harm')
     .addHelpText('after', '\nCtrl-C saves and stops; --resume goes on from there with the same result as an uninterrupted run.')
     .action(train)

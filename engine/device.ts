@@ -3,14 +3,21 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import * as ort from 'onnxruntime-node'
+import { useBackend } from './eager-backend.ts'
 import { writeModel } from './onnx/write.ts'
 
-export type Device = 'cuda' | 'webgpu' | 'cpu'
+/** Where compiled networks run: providers of ONNX Runtime. */
+export type Provider = 'cuda' | 'webgpu' | 'cpu'
+/** tfjs backends that run the same networks kernel by kernel (eager.ts); never chosen unless asked for by name. */
+export type EagerDevice = 'tfjs-node-gpu' | 'tfjs-node' | 'tfjs-cpu'
+export type Device = Provider | EagerDevice
 export type DeviceName = 'auto' | Device
 export type Finding = { readonly device: Device; readonly available: boolean; readonly detail: string }
 export type DeviceChoice = { readonly device: Device; readonly reason: string; readonly found: readonly Finding[] }
 
-export const DEVICE_NAMES: readonly DeviceName[] = ['auto', 'cuda', 'webgpu', 'cpu']
+export const DEVICE_NAMES: readonly DeviceName[] = ['auto', 'cuda', 'webgpu', 'cpu', 'tfjs-node-gpu', 'tfjs-node', 'tfjs-cpu']
+
+export const isEager = (device: Device): device is EagerDevice => device.startsWith('tfjs-')
 
 const HOW_CUDA =
   'install it with `npm rebuild onnxruntime-node --ignore-scripts=false` on a machine with CUDA 12 or 13 (docs/engine.md)'
@@ -77,6 +84,7 @@ function probe(): Uint8Array {
 /** Starts a provider on a tiny model; the error, if it cannot. */
 async function starts(device: Device): Promise<Error | undefined> {
   try {
+    if (isEager(device)) return void (await useBackend(device))
     const session = await ort.InferenceSession.create(probe(), { executionProviders: [device], logSeverityLevel: 4 })
     await session.release()
     return undefined

@@ -6,19 +6,18 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
+import type { EagerDevice } from './device.ts'
+import { useBackend } from './eager-backend.ts'
 import { checkFeed, type Compiled, type Feed, type NetworkFunction, type Signature, type Tensors } from './compile.ts'
-
-/** 'cpu' is always there; the two others are used when installed. */
-export type EagerBackend = 'cpu' | '@tensorflow/tfjs-node-gpu' | '@tensorflow/tfjs-node'
 
 /** `fn` with its parameters fixed to `weights`, run eagerly; same signature and results as `compile`. */
 export async function eager(
   fn: NetworkFunction,
   signature: Signature,
   weights: Weights,
-  backend: EagerBackend = 'cpu',
+  device: EagerDevice = 'tfjs-cpu',
 ): Promise<Compiled> {
-  const name = await useBackend(backend)
+  const name = await useBackend(device)
   const params = inBackend(name, () => toTensors(weights))
   return {
     async run(feed, only) {
@@ -67,17 +66,4 @@ export function inBackend<T>(name: string, f: () => T): T {
 /** The CPU backend greets with an advertisement for tfjs-node on first use; whoever wants that has been told by our own docs. */
 function quietCpu(): void {
   Object.assign(tf.findBackend('cpu'), { firstUse: false })
-}
-
-async function useBackend(backend: EagerBackend): Promise<string> {
-  if (backend === 'cpu') return 'cpu'
-  try {
-    await import(backend)
-    return 'tensorflow'
-  } catch (cause) {
-    throw new Error(
-      `eager: ${backend} is not installed; run \`npm install ${backend} --ignore-scripts=false\`, or use the compiled engine`,
-      { cause },
-    )
-  }
 }

@@ -5,16 +5,13 @@ import type { Weights } from '../model/weights.ts'
 import { openCheckpoint } from './checkpoint/open.ts'
 import type { Checkpoint } from './checkpoint/safetensors.ts'
 import { type Compiled, compile, type CompileOptions } from './compile.ts'
-import { chooseDevice } from './device.ts'
-import { eager, type EagerBackend } from './eager.ts'
+import { chooseDevice, isEager } from './device.ts'
+import { eager } from './eager.ts'
 import { encoderNetwork, type Network, priorNetwork, unetNetwork } from './networks.ts'
 import type { Patronus } from './patronus.ts'
 
-export type LoadOptions = CompileOptions & {
-  /** 'compiled' (default): ONNX Runtime. 'eager': a tfjs backend, slow and the reference. */
-  readonly mode?: 'compiled' | 'eager'
-  readonly eagerBackend?: EagerBackend
-}
+/** A tfjs device runs the networks kernel by kernel: slow, and the reference. All others run them compiled. */
+export type LoadOptions = CompileOptions
 
 /** Images a network sees at once; larger batches go through in parts, which bounds memory at no cost in speed. */
 const MOST_AT_ONCE = 64
@@ -81,9 +78,10 @@ function priorDenoiser(net: Lazy, name: string, m: number): Denoiser {
 }
 
 async function builder(options: LoadOptions): Promise<(network: Network, weights: Weights) => Promise<Compiled>> {
-  if (options.mode === 'eager') return ({ fn, signature }, weights) => eager(fn, signature, weights, options.eagerBackend)
-  const device = await chooseDevice(options.device ?? 'auto')
-  return ({ fn, signature }, weights) => compile(fn, signature, weights, { ...options, device })
+  const choice = await chooseDevice(options.device ?? 'auto')
+  const { device } = choice
+  if (isEager(device)) return ({ fn, signature }, weights) => eager(fn, signature, weights, device)
+  return ({ fn, signature }, weights) => compile(fn, signature, weights, { ...options, device: choice })
 }
 
 const withoutPrefix = (weights: Weights): Weights =>

@@ -2,7 +2,7 @@
 import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../model/tensor.ts'
 import type { Artifact, Feed } from './compile.ts'
-import type { DeviceChoice } from './device.ts'
+import { type DeviceChoice, isEager } from './device.ts'
 import { WEIGHTS_FILE } from './onnx/write.ts'
 
 export type OrtTensors = Record<string, ort.Tensor>
@@ -34,6 +34,10 @@ export class Session {
     device: DeviceChoice,
     { threads, spin = false, resident = [] }: SessionOptions = {},
   ): Promise<Session> {
+    if (isEager(device.device))
+      throw new Error(
+        `device: ${device.device} runs a loaded checkpoint kernel by kernel; what is compiled needs cuda, webgpu or cpu`,
+      )
     const session = await ort.InferenceSession.create(model, {
       executionProviders: device.device === 'cpu' ? ['cpu'] : [device.device, 'cpu'],
       graphOptimizationLevel: 'all',

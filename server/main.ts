@@ -1,3 +1,4 @@
+import type { DeviceName } from '../engine/device.ts'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +16,7 @@ export type ServerOptions = {
   readonly data?: string
   /** Folders of checkpoints besides the shipped one, which comes last. */
   readonly checkpoints?: readonly string[]
-  readonly device?: 'auto' | 'cuda' | 'webgpu' | 'cpu'
+  readonly device?: DeviceName
   readonly token?: string
   readonly allowedHosts?: readonly string[]
   readonly allowedOrigins?: readonly string[]

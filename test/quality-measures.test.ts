@@ -14,7 +14,7 @@ let patronus: Patronus
 
 beforeAll(async () => {
   const info = { name: 'untrained', description: '', config, dataset: 'none', provenance: {}, licence: 'MIT' }
-  patronus = await createPatronus({ id: 'untrained', info, weights: initialWeights(config, 5) }, { mode: 'eager' })
+  patronus = await createPatronus({ id: 'untrained', info, weights: initialWeights(config, 5) }, { device: 'tfjs-cpu' })
 })
 afterAll(() => patronus.dispose())
 

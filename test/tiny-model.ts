@@ -75,4 +75,4 @@ export function tinyCheckpoint({
 }
 
 export const tinyPatronus = (options?: TinyOptions): Promise<Patronus> =>
-  createPatronus(tinyCheckpoint(options), { mode: 'eager' })
+  createPatronus(tinyCheckpoint(options), { device: 'tfjs-cpu' })
