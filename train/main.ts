@@ -130,7 +130,10 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
     const { weights, startedFrom } = await startWeights(config, data.train, eyes)
     state = startState(config, weights, startedFrom)
     await writeState(path, state)
-  } else if (state.plan.asked !== config.steps) state = { ...state, plan: planOf(config) }
+  }
+  // Another number of steps, or more time for a run that an earlier `finishBy` cut short.
+  else if (state.plan.asked !== config.steps || (finishBy !== undefined && state.plan.steps < config.steps))
+    state = { ...state, plan: planOf(config) }
   const { device } = await chooseDevice(options.device ?? 'auto')
   const { batch, rates, levels } = config
   if (state.step < state.plan.steps) {
