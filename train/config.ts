@@ -23,6 +23,8 @@ const dataSchema = z.discriminatedUnion('kind', [
   /** Folder of the four idx files, plain or .gz. Without `train` and `test`, all pictures; without `classes`, numbers. */
   z.strictObject({
     kind: z.literal('idx'),
+    /** What cards call the set; absent = its path. */
+    name: z.string().optional(),
     path: z.string(),
     size: count.default(32),
     train: count.optional(),
@@ -32,6 +34,7 @@ const dataSchema = z.discriminatedUnion('kind', [
   /** Folder of pictures, with an optional CSV of attributes; the last `test` in seeded order are held out. */
   z.strictObject({
     kind: z.literal('folder'),
+    name: z.string().optional(),
     path: z.string(),
     attributes: z.string().optional(),
     size: count,

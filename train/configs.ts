@@ -39,7 +39,7 @@ const fmnist32: TrainingConfig = {
   ...avatars64,
   name: 'fmnist32',
   description: 'Fashion-MNIST, 32×32 grey, 30 prototypes.',
-  data: { kind: 'idx', path: 'data/fmnist', size: 32, classes: fashionClasses },
+  data: { kind: 'idx', name: 'Fashion-MNIST', path: 'data/fmnist', size: 32, classes: fashionClasses },
   model: models.fmnist32,
   batch: 32,
   steps: 12_000,

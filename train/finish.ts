@@ -89,7 +89,11 @@ function provenance({
 }
 
 export const datasetName = ({ data }: TrainingConfig): string =>
-  data.kind === 'avatars' ? (data.bias > 0 ? `avatars (hair and smile linked, strength ${data.bias})` : 'avatars') : data.path
+  data.kind === 'avatars'
+    ? data.bias > 0
+      ? `avatars (hair and smile linked, strength ${data.bias})`
+      : 'avatars'
+    : (data.name ?? data.path)
 
 /** Where a run departs from the official recipe, in words, read off its config and the step at which its encoder was frozen. */
 export function departures(
