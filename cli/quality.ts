@@ -13,6 +13,7 @@ type QualityOptions = {
   readonly seed?: number
   readonly device: DeviceName
   readonly out?: string
+  readonly sources: boolean
   readonly json?: boolean
 }
 
@@ -28,6 +29,7 @@ export const qualityCommand = (): Command =>
     .option('--steps <K>', 'steps of inversion and sampling', whole(1, 1000))
     .option('--seed <n>', 'decides the noise', whole(0))
     .addOption(deviceOption())
+    .option('--no-sources', "leave the data set's own pictures out of the sheet")
     .option('-o, --out <folder>', 'where the report goes (default: docs/results)')
     .option('--json', 'print the whole report as one JSON object')
     .action(quality)

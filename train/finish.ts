@@ -73,7 +73,7 @@ function provenance({
 }: Finished): CheckpointInfo['provenance'] {
   return {
     command,
-    ...(phases.length > 1 && { phases: phases.map(phaseLine).join('; ') }),
+    ...(tellsMore(phases, command) && { phases: phases.map(phaseLine).join('; ') }),
     ...(startedFrom !== undefined && { startedFrom }),
     seed: config.seed,
     steps,
@@ -87,6 +87,10 @@ function provenance({
     weightsShipped: `exponential moving average, decay ${config.ema}`,
   }
 }
+
+/** Whether the last command alone would not tell how the steps were made. */
+const tellsMore = (phases: readonly Phase[], command: string): boolean =>
+  phases.length > 1 || (phases.length === 1 && phases[0].command !== command)
 
 export const datasetName = ({ data }: TrainingConfig): string =>
   data.kind === 'avatars'
@@ -143,7 +147,7 @@ ${info.description}
 \`\`\`
 ${run.command}
 \`\`\`
-${run.phases.length > 1 ? `\nThe steps were made in ${run.phases.length} phases:\n\n${run.phases.map(phase => `- ${phaseLine(phase)}`).join('\n')}\n` : ''}
+${tellsMore(run.phases, run.command) ? `\nIts steps were made by:\n\n${run.phases.map(phase => `- ${phaseLine(phase)}`).join('\n')}\n` : ''}
 | | |
 |---|---|
 ${facts.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}

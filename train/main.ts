@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { loadPatronus } from '../engine/load.ts'
@@ -19,7 +20,7 @@ import { jsonLog, silent, type Reporter } from './progress.ts'
 import { emaDecay, planOf, rateFactor } from './schedule.ts'
 import { meanSquare, sheetRows, writeSheet } from './sheet.ts'
 import { readState, type TrainingState, writeState } from './state.ts'
-import { writeTiles } from './tiles.ts'
+import { drawnPictures, writeTiles } from './tiles.ts'
 
 export type RunOptions = {
   /** The run's folder: config.json, state, logs, sheets, and in the end the checkpoint and its card. */
@@ -85,7 +86,9 @@ async function writeResult(run: Finished, seen: DataSet, { out, dtype = 'F32' }:
   await writeWhole(cardPath, [card(run)])
   const patronus = await loadPatronus(checkpoint)
   try {
-    await writeTiles(patronus, seen, join(out, `${run.config.name}.tiles.png`))
+    // Pictures of idx sets are somebody else's; faces are drawn by us, and a folder is the user's own.
+    const shown = run.config.data.kind === 'idx' ? await drawnPictures(patronus, run.s, seen.name) : seen
+    await writeTiles(patronus, shown, join(out, `${run.config.name}.tiles.png`))
   } finally {
     await patronus.dispose()
   }
@@ -99,12 +102,9 @@ async function prepareFolder(config: TrainingConfig, { out, resume }: RunOptions
   if (there !== undefined) {
     if (!resume) throw new Error(`${out} already holds a training run; resume it, or give another folder`)
     const fixed = (value: object) =>
-      JSON.stringify(
-        Object.entries(value)
-          .filter(([key]) => !changeable.includes(key as never))
-          .sort(),
-      )
-    if (fixed(JSON.parse(there) as object) !== fixed(config))
+      Object.fromEntries(Object.entries(value).filter(([key]) => !changeable.includes(key as never)))
+    // By way of JSON, where a setting that is undefined is one that is not there.
+    if (!isDeepStrictEqual(fixed(JSON.parse(there) as object), fixed(JSON.parse(JSON.stringify(config)) as object)))
       throw new Error(`${out} holds a run of another config; only ${changeable.join(', ')} may change when a run is resumed`)
   }
   await writeWhole(path, [`${JSON.stringify(config, null, 2)}\n`])

@@ -163,7 +163,7 @@ ${table(
 }
 
 /** The report as a page; `command` is how it was made, `sheet` the picture beside it. */
-export function markdown(report: QualityReport, command: string, sheet: string): string {
+export function markdown(report: QualityReport, command: string, sheet: string, sources: boolean): string {
   const { checkpoint, settings, attributes, classes } = report
   return `${[
     `# ${checkpoint.name}: measured quality`,
@@ -173,7 +173,11 @@ export function markdown(report: QualityReport, command: string, sheet: string):
     classes && classSection(classes),
     reconstructionSection(report),
     activationsSection(report),
-    `## Samples\n\nColumns: test pictures. Rows: the picture; two drawings from its s and fresh noise; its reconstruction.\n\n![samples](${sheet})`,
+    `## Samples\n\nColumns: test pictures. ${
+      sources
+        ? 'Rows: the picture; two drawings from its s and fresh noise; its reconstruction.'
+        : 'Rows: two drawings from its s and fresh noise. The pictures themselves are not ours to show; without `--no-sources` the command puts them and their reconstructions beside the drawings.'
+    }\n\n![samples](${sheet})`,
   ]
     .filter(Boolean)
     .join('\n\n')}\n`

@@ -36,6 +36,8 @@ export type QualityOptions = {
   readonly steps?: number
   readonly seed?: number
   readonly device?: DeviceName
+  /** Show the data set's own pictures in the sheet, and their reconstructions; default true. */
+  readonly sources?: boolean
   /** Folder of the report. */
   readonly output?: string
   /** How the classifier is trained, and on how many faces of its own. */
@@ -81,7 +83,7 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
     await writeSheet(join(output, `${name}.png`), sheet)
     await writeWhole(join(output, `${name}.json`), [`${JSON.stringify(report, null, 2)}\n`])
     await writeWhole(join(output, `${name}.md`), [
-      markdown(report, options.command ?? `patronus quality ${checkpointPath}`, `${name}.png`),
+      markdown(report, options.command ?? `patronus quality ${checkpointPath}`, `${name}.png`, options.sources ?? true),
     ])
     return report
   } finally {
@@ -158,7 +160,7 @@ async function measure(job: Job) {
     controlSpread: spreadOf(control),
     ...(test.attributes && { attributes: await attributeQuality(job, s, control, samples, back) }),
     ...(test.classes && { classes: classQuality(test, s, control) }),
-    sheet: [originals, samples, again, back].map(images => rows(images, 0, columns)),
+    sheet: (job.sources === false ? [samples, again] : [originals, samples, again, back]).map(images => rows(images, 0, columns)),
   }
 }
 

@@ -1,13 +1,26 @@
-/** The pictures that stand for prototypes in the editor: for each the nearest patch of the training set, as one strip beside the checkpoint. */
+/** The pictures that stand for prototypes in the editor: for each the nearest patch of a set of pictures, as one strip beside the checkpoint. */
 import sharp from 'sharp'
+import { samplesFrom } from '../analysis/conditional-samples.ts'
 import { nearestPatches } from '../analysis/nearest.ts'
 import { crop } from '../analysis/overlay.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { receptiveField } from '../model/receptive-field.ts'
-import { type Tensor } from '../model/tensor.ts'
+import { concat, rows, type Tensor } from '../model/tensor.ts'
 import { countOf, type DataSet, pictures } from './datasets/dataset.ts'
 
 const BATCH = 64
+
+/**
+ * Pictures drawn from s [N,m] and fresh noise, for data sets whose own pictures must not travel with a checkpoint: a tile
+ * is a piece of a picture.
+ */
+export async function drawnPictures(patronus: Patronus, s: Tensor, name: string, count = 256): Promise<DataSet> {
+  const every = Math.max(1, Math.floor(s.shape[0] / count))
+  const some = concat(Array.from({ length: Math.min(count, s.shape[0]) }, (_, i) => rows(s, i * every, i * every + 1)))
+  const { height, width, channels } = patronus.info.config.image
+  const drawn = await samplesFrom(patronus, some, { steps: 25, seed: 1, batch: BATCH })
+  return { name, shape: [height, width, channels], images: drawn.data }
+}
 
 function* batches(data: DataSet, count: number): Generator<Tensor> {
   for (let from = 0; from < count; from += BATCH) {
