@@ -103,6 +103,7 @@ export const datasetName = ({ data }: TrainingConfig): string =>
 export function departures(
   { model, rates, levels, ema, prototypes, prior }: TrainingConfig,
   frozenAt: number | undefined,
+  phases: readonly Phase[] = [],
 ): string[] {
   const { unet } = model,
     found: string[] = []
@@ -118,11 +119,16 @@ export function departures(
   if (unet.conditionScale !== 1) found.push(`s is multiplied by ${unet.conditionScale} before the condition MLP`)
   if (prototypes.init === 'far-apart')
     found.push('prototypes start as encodings of real patches, drawn far apart (k-means++), not U[0,1)')
-  if (rates.encoder !== rates.unet)
+  if (phases.length > 1)
+    found.push(
+      'learning rates, and the levels that t is drawn from, changed between the commands above (official: 1e-5 for all, constant; t from 1 to 999)',
+    )
+  else if (rates.encoder !== rates.unet)
     found.push(
       `learning rate ${rates.encoder} for encoder and prototypes, ${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`,
     )
-  if (levels) found.push(`t is drawn from ${levels[0]} to ${levels[1]} only (official: 1 to ${model.timesteps - 1})`)
+  if (levels && phases.length < 2)
+    found.push(`t is drawn from ${levels[0]} to ${levels[1]} only (official: 1 to ${model.timesteps - 1})`)
   if (frozenAt !== undefined) found.push(`encoder and prototypes are frozen from step ${frozenAt} on`)
   found.push(`shipped weights are an exponential moving average (decay ${ema})`)
   if (prior?.standardize) found.push('the prior is trained on standardised s')
@@ -154,7 +160,7 @@ ${facts.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}
 
 ## Departures from the authors' recipe
 
-${departures(config, run.frozenAt)
+${departures(config, run.frozenAt, run.phases)
   .map(line => `- ${line}`)
   .join('\n')}
 ${notes}`
