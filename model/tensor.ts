@@ -35,7 +35,7 @@ export function combine(...terms: readonly (readonly [coefficient: number, x: Te
   return { shape: first.shape, data: new Float32Array(sums) }
 }
 
-/** f applied to every entry. A plain loop: Float32Array's own map takes twenty times as long, and this runs at every step. */
+/** f applied to every entry. A plain loop: Float32Array's own map takes several times as long, and this runs at every step. */
 export function map(x: Tensor, f: (value: number, index: number) => number): Tensor {
   const data = new Float32Array(x.data.length)
   for (let i = 0; i < data.length; i++) data[i] = f(x.data[i], i)
