@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { linearSchedule } from '../model/schedule.ts'
 import { tensor } from '../model/tensor.ts'
 import { batchOrder, drawNoise } from '../train/batches.ts'
@@ -261,4 +264,20 @@ test('t is drawn from the levels asked for, both ends included', () => {
   const schedule = linearSchedule(1000)
   const seen = new Set(Array.from({ length: 40 }, (_, step) => [...drawNoise(schedule, [8], 1, step, [997, 999]).t]).flat())
   expect([...seen].sort()).toEqual([997, 998, 999])
+})
+
+// Worker threads want compiled code, so this runs beside the tests.
+const built = existsSync('dist/train/draw-worker.js') ? test : test.skip
+built('noise drawn ahead in threads is the noise drawn on the spot, after a jump too', async () => {
+  const program = `
+    import { drawsAhead, drawsNow } from './dist/train/ahead.js'
+    const of = { timesteps: 1000, shape: [2, 4, 4, 1], seed: 3, levels: [10, 900] }
+    const [ahead, now] = [drawsAhead(of), drawsNow(of)]
+    const same = []
+    for (const step of [5, 6, 7, 8, 9, 2, 3, 40]) same.push(JSON.stringify(await ahead.at(step)) === JSON.stringify(now.at(step)))
+    await ahead.dispose()
+    console.log(JSON.stringify(same))
+  `
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 30_000 })
+  expect(JSON.parse(stdout)).toEqual(Array<boolean>(8).fill(true))
 })

@@ -19,7 +19,7 @@ export function drawsNow({ timesteps, shape, seed, levels }: DrawsOf): Draws {
   return { at: step => drawNoise(schedule, shape, seed, step, levels), dispose: async () => {} }
 }
 
-/** Threads, and steps each of them works ahead. */
+/** Threads, and draws under way or waiting at any time. */
 const threads = 2,
   ahead = 4
 
@@ -29,8 +29,15 @@ const threads = 2,
  */
 export function drawsAhead(of: DrawsOf): Draws {
   const waiting = new Map<number, PromiseWithReject<NoiseDraw>>()
-  const workers = Array.from({ length: threads }, () => new Worker(new URL('./draw-worker.js', import.meta.url)))
-  const fail = (error: Error) => waiting.forEach(({ reject }) => reject(error))
+  const workers = Array.from(
+    { length: threads },
+    () => new Worker(new URL('./draw-worker.js', import.meta.url), { execArgv: [] }),
+  )
+  let broken: Error | undefined
+  const fail = (error: Error) => {
+    broken = error
+    waiting.forEach(({ reject }) => reject(error))
+  }
   for (const worker of workers)
     worker
       .on('message', ({ step, draw }: { step: number; draw: NoiseDraw }) => waiting.get(step)?.resolve(draw))
@@ -42,6 +49,7 @@ export function drawsAhead(of: DrawsOf): Draws {
   }
   return {
     async at(step) {
+      if (broken) throw broken
       for (let next = step; next < step + ahead; next++) ask(next)
       const draw = await waiting.get(step)!.promise
       for (const old of waiting.keys()) if (old <= step) waiting.delete(old)

@@ -96,8 +96,8 @@ export const trainingSchema = z.strictObject({
    */
   freezeEncoderAt: z.number().int().nonnegative().nullable(),
   /**
-   * Noise levels [from, to] that t is drawn from; absent = 1 … T−1 (official). High ones alone teach the encoder faster:
-   * below, the noisy picture itself tells what s would.
+   * Noise levels [from, to] that t is drawn from; absent = 1 … T−1 (official). At low ones the noisy picture itself tells
+   * what s would. Leaving them out taught our encoders no faster (docs/decisions/0005).
    */
   levels: z.tuple([count, count]).optional(),
   rates: z.strictObject({
