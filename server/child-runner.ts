@@ -11,17 +11,17 @@ export type ToWorker =
   | { readonly type: 'start'; readonly roots: Roots; readonly device: string; readonly warm: string | boolean }
   | { readonly type: 'run'; readonly job: Job }
   | { readonly type: 'cancel'; readonly promptId: string }
-  | { readonly type: 'taken'; readonly frame: number }
+  | { readonly type: 'taken'; readonly batch: number }
   | { readonly type: 'free'; readonly what: { readonly models?: boolean; readonly results?: boolean } }
   | { readonly type: 'stop' }
 export type FromWorker =
   | { readonly type: 'device'; readonly report: DeviceReport }
   | {
-      /** What happened since the last message, in order: a step's bars and picture come together. */
+      /** What happened since the last message, in order (outbox.ts). */
       readonly type: 'events'
       readonly events: readonly RunEvent[]
-      /** When the last is a preview: to be answered with `taken`. */
-      readonly frame?: number
+      /** When there are previews among them: to be answered with `taken`. */
+      readonly batch?: number
     }
   | { readonly type: 'done'; readonly promptId: string; readonly outcome: Outcome }
 
@@ -125,7 +125,7 @@ export function createChildRunner({
     if (message.type === 'device') report = message.report
     else if (message.type === 'done') running?.job.promptId === message.promptId && settle(message.outcome)
     else {
-      if (message.frame !== undefined) post({ type: 'taken', frame: message.frame })
+      if (message.batch !== undefined) post({ type: 'taken', batch: message.batch })
       for (const event of message.events) {
         if (!running) return
         if (event.kind === 'message') remember(running, event.message)

@@ -3,8 +3,8 @@ import type { Tensor } from '../model/tensor.ts'
 import { montage } from './images.ts'
 import { quickPng } from './quick-png.ts'
 
-/** Frames on their way, at most. A receiver that answers at once gets every frame. */
-const inFlight = 2
+/** Frames on their way, at most. A receiver that answers at once gets every frame; quick ones travel several at a time (outbox.ts). */
+const most = 8
 /** How long a step may wait for the receiver to catch up before its frame is given up, ms. */
 const patience = 50
 
@@ -19,7 +19,7 @@ export type Previews = {
  * Turns running pictures into PNG frames and hands them on, with back-pressure: while `inFlight` frames are unanswered, a
  * newer picture takes the place of the one that waits. `deliver` is fulfilled when the other side has taken the frame.
  */
-export function createPreviews(deliver: (png: Buffer) => Promise<void> | void): Previews {
+export function createPreviews(deliver: (png: Buffer) => Promise<void> | void, inFlight = most): Previews {
   let unanswered = 0
   let waiting: Tensor | undefined
   let closed = false

@@ -38,7 +38,15 @@ export type Sockets = {
   close(): void
 }
 
-type Client = { readonly id: string; readonly socket: WebSocket; metadata: boolean; missed: number; late?: () => void }
+type Client = {
+  readonly id: string
+  readonly socket: WebSocket
+  /** The connection under the socket. */
+  readonly wire: Duplex
+  metadata: boolean
+  missed: number
+  late?: () => void
+}
 
 const featureFlags = z.object({
   type: z.literal('feature_flags'),
@@ -54,6 +62,11 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   const write = (client: Client, data: string | Buffer) => {
     if (client.socket.readyState !== WebSocket.OPEN) return
     if (client.socket.bufferedAmount > limits.cutAbove) return client.socket.terminate()
+    // A step's bars and picture are several messages and one system call.
+    if (client.wire.writableCorked === 0) {
+      client.wire.cork()
+      process.nextTick(() => client.wire.uncork())
+    }
     client.socket.send(data)
   }
   const tell = (client: Client, message: ServerMessage) => write(client, JSON.stringify(message))
@@ -88,9 +101,15 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
     const timer = setTimeout(() => client.late?.(), 300)
   }
 
-  const welcome = (socket: WebSocket, request: IncomingMessage) => {
+  const welcome = (socket: WebSocket, request: IncomingMessage, wire: Duplex) => {
     const asked = new URLSearchParams(request.url?.split('?')[1] ?? '').get('clientId')
-    const client: Client = { id: asked?.slice(0, 200) || randomUUID().replaceAll('-', ''), socket, metadata: false, missed: 0 }
+    const client: Client = {
+      id: asked?.slice(0, 200) || randomUUID().replaceAll('-', ''),
+      socket,
+      wire,
+      metadata: false,
+      missed: 0,
+    }
     // A client that comes back takes its name over; its old socket may still be closing.
     clients.set(client.id, client)
     open.add(client)
@@ -115,7 +134,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   return {
     accept: (request, socket, head) => {
       if (open.size >= limits.connections) return refuseUpgrade(socket, 503, 'Too many connections')
-      server.handleUpgrade(request, socket, head, welcome)
+      server.handleUpgrade(request, socket, head, (webSocket, request) => welcome(webSocket, request, socket))
     },
     send: (message, clientId) => {
       const text = JSON.stringify(message)

@@ -3,12 +3,11 @@ import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { catalog } from '../nodes/index.ts'
 import type { FromWorker, ToWorker } from './child-runner.ts'
 import { createFiles } from './files.ts'
-import type { Runner, RunEvent } from './runner.ts'
+import { createOutbox } from './outbox.ts'
+import type { Runner } from './runner.ts'
 import { createWorker } from './worker.ts'
 
 /** The worker process: hears jobs over IPC, runs them, tells what happens. Ends with its parent. */
-const unanswered = new Map<number, () => void>()
-let frames = 0
 let worker: Runner | undefined
 
 const say = (message: FromWorker) => {
@@ -32,22 +31,11 @@ function begin({ roots, device, warm }: Extract<ToWorker, { type: 'start' }>): R
   })
 }
 
-/** Events not yet told. They go with the next picture, or at the next turn of the event loop: every message costs both sides time. */
-let events: RunEvent[] = []
-const tellEvents = (frame?: number) => {
-  if (events.length) say({ type: 'events', events, ...(frame !== undefined && { frame }) })
-  events = []
-}
+const outbox = createOutbox((events, batch) => say({ type: 'events', events, ...(batch !== undefined && { batch }) }))
 
 async function run({ job }: Extract<ToWorker, { type: 'run' }>): Promise<void> {
-  const outcome = await worker!.run(job, event => {
-    if (events.push(event) === 1) setImmediate(tellEvents)
-    if (event.kind === 'message') return
-    const frame = ++frames
-    tellEvents(frame)
-    return new Promise(resolve => unanswered.set(frame, resolve))
-  })
-  tellEvents()
+  const outcome = await worker!.run(job, outbox.put)
+  outbox.flush()
   say({ type: 'done', promptId: job.promptId, outcome })
 }
 
@@ -57,10 +45,7 @@ process.on('message', (message: ToWorker) => {
   else if (message.type === 'cancel') worker?.cancel(message.promptId)
   else if (message.type === 'free') worker?.free(message.what)
   else if (message.type === 'stop') process.exit(0)
-  else if (message.type === 'taken') {
-    unanswered.get(message.frame)?.()
-    unanswered.delete(message.frame)
-  }
+  else if (message.type === 'taken') outbox.taken(message.batch)
 })
 process.on('disconnect', () => process.exit(0))
 // The terminal sends Ctrl-C to the whole group; the parent decides when this process ends.

@@ -45,7 +45,7 @@ test('while the receiver is behind, the newest picture takes the place of those 
   const previews = createPreviews(png => {
     received.push(png)
     return new Promise(resolve => answers.push(resolve))
-  })
+  }, 2)
   for (let i = 1; i <= 6; i++) await previews.show(picture([1, 1, 1, 1], () => i))
   await new Promise(resolve => setTimeout(resolve, 50))
   expect(await values()).toEqual([1, 2])

@@ -1,0 +1,64 @@
+import type { RunEvent } from './runner.ts'
+
+/** The screen shows no two pictures sooner after one another than this, ms. */
+const refresh = 16
+/** What every step says again: it can wait for the picture of its step. */
+const perStep: ReadonlySet<string> = new Set(['progress', 'progress_state', 'patronus.activations'])
+
+export type Outbox = {
+  /** Puts an event in; for a preview the promise is fulfilled when the other side has taken it. */
+  put(event: RunEvent): Promise<void> | undefined
+  /** The other side has taken the batch of this number. */
+  taken(batch: number): void
+  /** Sends what is there, now. */
+  flush(): void
+}
+
+/**
+ * Events on their way to the server, in order, several at a time: a message wakes both processes, and next to a network
+ * that keeps every core busy that costs more than what it carries. What steps say goes out at most once a screen refresh,
+ * all of it; the rest at the next turn of the event loop. `batch` is given when the batch holds previews, and is to be answered.
+ */
+export function createOutbox(send: (events: readonly RunEvent[], batch?: number) => void, every = refresh): Outbox {
+  let events: RunEvent[] = []
+  let waiting: (() => void)[] = []
+  const unanswered = new Map<number, readonly (() => void)[]>()
+  let batches = 0
+  let lastSent = -Infinity
+  let later: NodeJS.Timeout | undefined
+  let soon: NodeJS.Immediate | undefined
+
+  const flush = () => {
+    clearTimeout(later)
+    clearImmediate(soon)
+    later = soon = undefined
+    if (events.length === 0) return
+    lastSent = performance.now()
+    const batch = waiting.length > 0 ? ++batches : undefined
+    if (batch !== undefined) unanswered.set(batch, waiting)
+    send(events, batch)
+    events = []
+    waiting = []
+  }
+  const flushLater = () => (later ??= setTimeout(flush, Math.max(1, lastSent + every - performance.now())))
+
+  return {
+    put: event => {
+      events.push(event)
+      if (event.kind === 'message') {
+        if (perStep.has(event.message.type)) flushLater()
+        else soon ??= setImmediate(flush)
+        return undefined
+      }
+      const taken = new Promise<void>(resolve => waiting.push(resolve))
+      if (performance.now() - lastSent >= every) flush()
+      else flushLater()
+      return taken
+    },
+    taken: batch => {
+      unanswered.get(batch)?.forEach(resolve => resolve())
+      unanswered.delete(batch)
+    },
+    flush,
+  }
+}
