@@ -17,7 +17,10 @@ export function toModel(images: Tensor, { image: { height, width, channels } }: 
 /** [B,h,w,c] -1…1 → 0…1; overshoots are clamped, because a picture has no values outside. */
 export function fromModel(x: Tensor): Tensor {
   const data = new Float32Array(x.data.length)
-  for (let i = 0; i < data.length; i++) data[i] = Math.min(1, Math.max(0, (x.data[i] + 1) / 2))
+  for (let i = 0; i < data.length; i++) {
+    const value = (x.data[i] + 1) / 2
+    data[i] = value < 0 ? 0 : value > 1 ? 1 : value
+  }
   return { shape: x.shape, data }
 }
 

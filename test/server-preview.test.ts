@@ -23,6 +23,19 @@ test('a preview holds exactly the pixels it was given, for grey, colour and colo
   }
 })
 
+test('a large preview is compressed, a small one is not, and both hold their pixels', async () => {
+  for (const [side, isStored] of [
+    [100, true],
+    [200, false],
+  ] as const) {
+    const image = picture([1, side, side, 3])
+    const png = quickPng(image)
+    expect(png.length > image.data.length).toBe(isStored)
+    const { data } = await sharp(png).raw().toBuffer({ resolveWithObject: true })
+    expect([...data]).toEqual([...image.data].map(value => Math.round(value * 255)))
+  }
+})
+
 test('values beyond 0…1 are clamped and what is not a number is black', async () => {
   const { data } = await sharp(quickPng(tensor([1, 1, 3, 1], [-1, 2, NaN])))
     .toColourspace('b-w')

@@ -88,6 +88,27 @@ export const trainingSchema = z.strictObject({
   seed: z.number().int(),
   /** A checkpoint of the same model to go on from, with fresh optimiser state; give it another seed, so that it sees other batches. */
   startFrom: z.string().optional(),
+  /**
+   * A first stage in which a small network predicts the picture from s alone, in place of the U-Net (train/warm-up.ts);
+   * absent = none (official).
+   */
+  warmUp: z
+    .strictObject({
+      /** Encoder and prototypes begin anew even where `startFrom` gives some; its U-Net goes on. */
+      fresh: z.boolean().default(false),
+      batch: count,
+      steps: count,
+      rates: z.strictObject({ encoder: rate, decoder: rate }),
+      /** Width of the small network's two hidden layers. */
+      hidden: count,
+      /** Principal components that it predicts, and pictures that they are made of. */
+      components: count,
+      images: count,
+      /** 0 = the error counts as in pixels; 1 = every component alike. */
+      whiten: fraction,
+      ema: fraction,
+    })
+    .optional(),
   batch: count,
   steps: count,
   /**
@@ -137,6 +158,7 @@ export const trainingSchema = z.strictObject({
 
 type Parsed = z.infer<typeof trainingSchema>
 export type DataConfig = Parsed['data']
+export type WarmUp = NonNullable<Parsed['warmUp']>
 export type PriorTraining = Omit<NonNullable<Parsed['prior']>, 'network'> & { readonly network: PriorConfig }
 export type TrainingConfig = Omit<Parsed, 'model' | 'prior'> & {
   readonly model: ModelConfig

@@ -4,6 +4,7 @@ import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 import type { TrainingConfig } from './config.ts'
 import { type Phase, phaseLine } from './phases.ts'
+import type { TrainingState } from './state.ts'
 
 /** What a finished run becomes: the averaged weights, the prior, every prototype's range, and what is known about them. */
 
@@ -39,6 +40,7 @@ export type Finished = {
   readonly seconds: number
   readonly phases: readonly Phase[]
   readonly startedFrom?: string
+  readonly warmUp?: TrainingState['warmUp']
   readonly command: string
   readonly licence: string
 }
@@ -69,6 +71,7 @@ function provenance({
   seconds,
   phases,
   startedFrom,
+  warmUp,
   command,
 }: Finished): CheckpointInfo['provenance'] {
   return {
@@ -76,17 +79,20 @@ function provenance({
     ...(tellsMore(phases, command) && { phases: phases.map(phaseLine).join('; ') }),
     ...(startedFrom !== undefined && { startedFrom }),
     seed: config.seed,
+    ...(warmUp && { warmUpSteps: warmUp.steps, warmUpBatch: warmUp.batch, warmUpHours: hoursOf(warmUp.seconds) }),
     steps,
     ...(frozenAt === undefined ? {} : { encoderFrozenAtStep: frozenAt }),
     batch: config.batch,
     imagesSeen: steps * config.batch,
-    hours: Math.round(seconds / 36) / 100,
-    ...(prior ? { priorSteps: prior.steps, priorHours: Math.round(prior.seconds / 36) / 100 } : {}),
+    hours: hoursOf(seconds),
+    ...(prior ? { priorSteps: prior.steps, priorHours: hoursOf(prior.seconds) } : {}),
     trainingConfig: JSON.stringify(config),
     node: process.version,
     weightsShipped: `exponential moving average, decay ${config.ema}`,
   }
 }
+
+const hoursOf = (seconds: number): number => Math.round(seconds / 36) / 100
 
 /** Whether the last command alone would not tell how the steps were made. */
 const tellsMore = (phases: readonly Phase[], command: string): boolean =>
@@ -101,9 +107,10 @@ export const datasetName = ({ data }: TrainingConfig): string =>
 
 /** Where a run departs from the official recipe, in words, read off its config and the step at which its encoder was frozen. */
 export function departures(
-  { model, rates, levels, ema, prototypes, prior }: TrainingConfig,
+  { model, rates, levels, ema, prototypes, prior, warmUp }: TrainingConfig,
   frozenAt: number | undefined,
   phases: readonly Phase[] = [],
+  warmedUp?: TrainingState['warmUp'],
 ): string[] {
   const { unet } = model,
     found: string[] = []
@@ -119,17 +126,24 @@ export function departures(
   if (unet.conditionScale !== 1) found.push(`s is multiplied by ${unet.conditionScale} before the condition MLP`)
   if (prototypes.init === 'far-apart')
     found.push('prototypes start as encodings of real patches, drawn far apart (k-means++), not U[0,1)')
+  if (warmUp && warmedUp)
+    found.push(
+      `encoder and prototypes were taught first, ${warmedUp.steps} steps of ${warmedUp.batch} pictures in which a small network predicts ${warmUp.components} principal components of the picture from s alone (whitened to the power ${warmUp.whiten}; rate ${warmUp.rates.encoder}), in place of the U-Net (official: none)`,
+    )
   if (phases.length > 1)
     found.push(
       'learning rates, and the levels that t is drawn from, changed between the commands above (official: 1e-5 for all, constant; t from 1 to 999)',
     )
   else if (rates.encoder !== rates.unet)
     found.push(
-      `learning rate ${rates.encoder} for encoder and prototypes, ${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`,
+      `learning rate ${frozenAt === 0 ? '' : `${rates.encoder} for encoder and prototypes, `}${rates.unet} for the U-Net, with warm-up and a falling end (official: 1e-5 for all, constant)`,
     )
   if (levels && phases.length < 2)
     found.push(`t is drawn from ${levels[0]} to ${levels[1]} only (official: 1 to ${model.timesteps - 1})`)
-  if (frozenAt !== undefined) found.push(`encoder and prototypes are frozen from step ${frozenAt} on`)
+  if (frozenAt !== undefined)
+    found.push(
+      `encoder and prototypes are frozen from step ${frozenAt} on${frozenAt === 0 ? ': the denoiser is trained on s that no longer moves (official: jointly)' : ''}`,
+    )
   found.push(`shipped weights are an exponential moving average (decay ${ema})`)
   if (prior?.standardize) found.push('the prior is trained on standardised s')
   return found
@@ -160,7 +174,7 @@ ${facts.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}
 
 ## Departures from the authors' recipe
 
-${departures(config, run.frozenAt, run.phases)
+${departures(config, run.frozenAt, run.phases, run.warmUp)
   .map(line => `- ${line}`)
   .join('\n')}
 ${notes}`

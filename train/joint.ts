@@ -59,17 +59,28 @@ export const denoiserLoss =
   ({ model }: Pick<TrainingConfig, 'model'>): Loss =>
   (params, batch) => ({ loss: epsilonLoss(model, params, batch, batch.s as tf.Tensor2D), also: {} })
 
-/** Weights before the first step: those of `startFrom`, else the authors' initialisation with prototypes as the config says. */
+/**
+ * Weights before the first step: those of `startFrom`, else the authors' initialisation with prototypes as the config says;
+ * the U-Net of one and the encoder of the other when the warm-up is to begin afresh.
+ */
 export async function startWeights(
   config: TrainingConfig,
   data: DataSet,
   networks: Networks,
 ): Promise<{ weights: Weights; startedFrom?: string }> {
-  if (config.startFrom) return weightsOf(config.startFrom, config)
+  const from = config.startFrom ? await weightsOf(config.startFrom, config) : undefined
+  if (from && !config.warmUp?.fresh) return from
+  const first = await firstWeights(config, data, networks)
+  if (!from) return { weights: first }
+  const weights = new Map([...from.weights].map(([name, tensor]) => [name, isEncoder(name) ? first.get(name)! : tensor]))
+  return { weights, startedFrom: `the U-Net of ${from.startedFrom}` }
+}
+
+async function firstWeights(config: TrainingConfig, data: DataSet, networks: Networks): Promise<Weights> {
   const weights = new Map(initialWeights(config.model, seedFor('weights', config.seed)))
-  if (config.prototypes.init === 'random') return { weights }
+  if (config.prototypes.init === 'random') return weights
   const options = { count: config.model.prototypes.count, images: config.prototypes.images, seed: config.seed }
-  return { weights: weights.set(prototypeVectors, await farApartPrototypes(networks, weights, data, options)) }
+  return weights.set(prototypeVectors, await farApartPrototypes(networks, weights, data, options))
 }
 
 async function weightsOf(path: string, { model }: TrainingConfig): Promise<{ weights: Weights; startedFrom: string }> {
@@ -83,13 +94,19 @@ async function weightsOf(path: string, { model }: TrainingConfig): Promise<{ wei
   }
 }
 
-export const startState = (config: TrainingConfig, weights: Weights, startedFrom?: string): TrainingState => ({
+export const startState = (
+  config: TrainingConfig,
+  weights: Weights,
+  startedFrom?: string,
+  warmUp?: TrainingState['warmUp'],
+): TrainingState => ({
   step: 0,
   plan: planOf(config),
   frozen: false,
   seconds: 0,
   phases: [],
   ...(startedFrom === undefined ? {} : { startedFrom }),
+  ...(warmUp && { warmUp }),
   moving: startMoving(
     weights,
     [...weights.keys()].filter(name => !isFrozen(name)),

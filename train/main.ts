@@ -6,21 +6,23 @@ import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { loadPatronus } from '../engine/load.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
-import type { PriorTraining, TrainingConfig } from './config.ts'
+import type { PriorTraining, TrainingConfig, WarmUp } from './config.ts'
 import { loadData, summary, type Splits } from './datasets/load.ts'
 import { type DataSet, pictures } from './datasets/dataset.ts'
 import { writeWhole } from './files.ts'
 import { card, checkpointOf, type Finished } from './finish.ts'
 import { activationsOf, freezeEncoder, jointUntil, makeStage, startState, startWeights } from './joint.ts'
 import { runLoop, Stopped, type LoopOptions } from './loop.ts'
-import { networks, type Networks } from './networks.ts'
+import { isEncoder, networks, type Networks } from './networks.ts'
 import { makePriorStage, priorConfigFor, standardized, startPrior } from './prior.ts'
 import { withPhase } from './phases.ts'
 import { jsonLog, silent, type Reporter } from './progress.ts'
 import { emaDecay, planOf, rateFactor } from './schedule.ts'
 import { meanSquare, sheetRows, writeSheet } from './sheet.ts'
+import { principalComponents } from './principal.ts'
 import { readState, type TrainingState, writeState } from './state.ts'
 import { drawnPictures, writeTiles } from './tiles.ts'
+import { makeWarmUpStage, startWarmUp } from './warm-up.ts'
 
 export type RunOptions = {
   /** The run's folder: config.json, state, logs, sheets, and in the end the checkpoint and its card. */
@@ -44,7 +46,7 @@ export type RunOptions = {
 export type TrainedRun = { readonly checkpoint: string; readonly card: string; readonly id: string }
 
 /** Settings that decide nothing about the steps already made, so that a resumed run may change them. */
-const changeable = ['description', 'steps', 'freezeEncoderAt', 'every', 'prior', 'rates', 'levels', 'ema'] as const
+const changeable = ['description', 'steps', 'freezeEncoderAt', 'every', 'prior', 'rates', 'levels', 'ema', 'warmUp'] as const
 
 /** Encoder and denoiser, then the prior, then the checkpoint. Throws `Stopped`, with all saved, when asked to stop. */
 export async function runTraining(config: TrainingConfig, options: RunOptions): Promise<TrainedRun> {
@@ -70,6 +72,7 @@ export async function runTraining(config: TrainingConfig, options: RunOptions): 
       seconds: joint.seconds,
       phases: joint.phases,
       startedFrom: joint.startedFrom,
+      warmUp: joint.warmUp,
       command: options.command,
       licence: options.licence ?? 'MIT',
     }
@@ -128,7 +131,8 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
   let state = await readState(path)
   if (!state) {
     const { weights, startedFrom } = await startWeights(config, data.train, eyes)
-    state = startState(config, weights, startedFrom)
+    const warm = config.warmUp ? await warmUp({ ...config, warmUp: config.warmUp }, data, weights, options) : undefined
+    state = startState(config, new Map([...weights, ...(warm?.weights ?? [])]), startedFrom, warm?.did)
     await writeState(path, state)
   }
   // Another number of steps, or more time for a run that an earlier `finishBy` cut short.
@@ -167,6 +171,37 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
   const s = await trainingActivations(join(out, 's.bin'), state, data, eyes, options)
   const stage = await makeStage(config, data.train, state.moving, { s, device: options.device })
   return runLoop(state, stage, loop).finally(() => stage.dispose())
+}
+
+/** Encoder and prototypes after the warm-up, and what it took. */
+async function warmUp(
+  config: TrainingConfig & { warmUp: WarmUp },
+  { train }: Splits,
+  weights: Weights,
+  options: RunOptions,
+): Promise<{ weights: Weights; did: NonNullable<TrainingState['warmUp']> }> {
+  const { out, reporter = silent, device } = options,
+    path = join(out, 'warm-up.safetensors'),
+    log = jsonLog(join(out, 'warm-up.jsonl'))
+  const { batch, steps, rates, components, images, ema } = config.warmUp,
+    fresh = startWarmUp(config, weights)
+  const found = await readState(path),
+    start = found ? { ...found, plan: found.plan.asked === steps ? found.plan : fresh.plan } : fresh
+  await log.rewind(start.step)
+  reporter.say('warm-up of encoder and prototypes')
+  const principal = await principalComponents(train, { count: components, images, seed: config.seed }, { device })
+  const stage = await makeWarmUpStage(config, train, principal, start.moving, { device })
+  const state = await runLoop(start, stage, {
+    ...common(path, log, config, options),
+    every: { ...config.every, sheet: Infinity },
+    until: plan => plan.steps,
+    knobs: (step, plan) => {
+      const factor = rateFactor(config.rates, plan, step)
+      return { ema: emaDecay(ema, step), rates: { encoder: factor * rates.encoder, decoder: factor * rates.decoder } }
+    },
+  }).finally(() => stage.dispose())
+  const learnt = new Map([...state.moving.average].filter(([name]) => isEncoder(name)))
+  return { weights: learnt, did: { steps: state.step, batch, seconds: state.seconds } }
 }
 
 /** s of every training image by the averaged encoder; kept in a file, so that a resumed run does not compute it again. */

@@ -1,6 +1,17 @@
 /** Random numbers of training as a function of (seed, purpose, step): a run that was killed draws exactly what it would have drawn. */
 
-const purposes = { face: 1, order: 2, time: 3, noise: 4, dropout: 5, sheet: 6, prototypes: 7, weights: 8 } as const
+const purposes = {
+  face: 1,
+  order: 2,
+  time: 3,
+  noise: 4,
+  dropout: 5,
+  sheet: 6,
+  prototypes: 7,
+  weights: 8,
+  principal: 9,
+  'warm-up': 10,
+} as const
 export type Purpose = keyof typeof purposes
 
 /** One 32-bit seed out of several numbers; murmur3's block step and finaliser, so that neighbours share nothing. */

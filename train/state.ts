@@ -18,6 +18,8 @@ export type TrainingState = {
   readonly phases: readonly Phase[]
   /** The checkpoint that `startFrom` named, in words. */
   readonly startedFrom?: string
+  /** What the warm-up did before the first step. */
+  readonly warmUp?: { readonly steps: number; readonly batch: number; readonly seconds: number }
   readonly moving: Moving
 }
 
