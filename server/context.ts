@@ -45,8 +45,11 @@ export function createContext(parts: ContextParts): Context {
   }
 }
 
+/** s is told to five decimals: what a page can show, in a third of the text. */
 const tableOf = ({ shape, data }: Tensor): number[][] =>
-  Array.from({ length: shape[0] }, (_, b) => Array.from(data.subarray(b * shape[1], (b + 1) * shape[1])))
+  Array.from({ length: shape[0] }, (_, b) =>
+    Array.from(data.subarray(b * shape[1], (b + 1) * shape[1]), value => Math.round(value * 1e5) / 1e5),
+  )
 
 /** `name`, or `name [output]`, `name [temp]` as ComfyUI's clients write it for pictures that lie elsewhere. */
 async function findImage(files: Files, name: string): Promise<string> {

@@ -5,6 +5,9 @@ const refresh = 16
 /** What every step says again: it can wait for the picture of its step. */
 const perStep: ReadonlySet<string> = new Set(['progress', 'progress_state', 'patronus.activations'])
 
+/** Told with every change, so that of several in one batch the last is enough. */
+const tellsAllBars = (event: RunEvent): boolean => event.kind === 'message' && event.message.type === 'progress_state'
+
 export type Outbox = {
   /** Puts an event in; for a preview the promise is fulfilled when the other side has taken it. */
   put(event: RunEvent): Promise<void> | undefined
@@ -44,6 +47,7 @@ export function createOutbox(send: (events: readonly RunEvent[], batch?: number)
 
   return {
     put: event => {
+      if (tellsAllBars(event)) events = events.filter(earlier => !tellsAllBars(earlier))
       events.push(event)
       if (event.kind === 'message') {
         if (perStep.has(event.message.type)) flushLater()

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Tensor } from '../model/tensor.ts'
 import { montage } from './images.ts'
 import { quickPng } from './quick-png.ts'
@@ -7,9 +7,11 @@ import { quickPng } from './quick-png.ts'
 const most = 8
 /** How long a step may wait for the receiver to catch up before its frame is given up, ms. */
 const patience = 50
+/** The worker hears messages at least this often, ms. */
+const turnEvery = 12
 
 export type Previews = {
-  /** Resolves after a real turn of the event loop, with the frame sent unless the receiver is behind. */
+  /** Resolves with the frame sent unless the receiver is behind; after a real turn of the event loop when one is due. */
   show(image: Tensor): Promise<void>
   /** Nothing is sent any more. */
   close(): void
@@ -24,6 +26,14 @@ export function createPreviews(deliver: (png: Buffer) => Promise<void> | void, i
   let waiting: Tensor | undefined
   let closed = false
   let freed: (() => void) | undefined
+  let turned = -Infinity
+
+  /** A step may be quicker than a turn is worth; a cancel is heard in time all the same. */
+  const turn = async () => {
+    if (performance.now() - turned < turnEvery) return
+    await nextTurn()
+    turned = performance.now()
+  }
 
   const answered = () => {
     unanswered--

@@ -9,6 +9,7 @@ import { parseAttributes } from '../train/datasets/attribute-table.ts'
 import { countOf, pictures } from '../train/datasets/dataset.ts'
 import { folderDataSet } from '../train/datasets/folder.ts'
 import { idxDataSet, parseIdx, resizeGrey } from '../train/datasets/idx.ts'
+import { idx } from './idx-files.ts'
 import { channelsLast, maxDifference, readNpy } from './npy.ts'
 
 const misc = resolve('../shared/parity/misc')
@@ -16,13 +17,6 @@ const misc = resolve('../shared/parity/misc')
 let folder: string
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'patronus-data-'))))
 afterEach(() => rm(folder, { recursive: true }))
-
-const idx = (shape: readonly number[], data: readonly number[]) => {
-  const header = Buffer.alloc(4 + 4 * shape.length)
-  header.set([0, 0, 8, shape.length])
-  shape.forEach((n, i) => header.writeUInt32BE(n, 4 + 4 * i))
-  return Buffer.concat([header, Buffer.from(data)])
-}
 
 describe('resizing', () => {
   const ramp = { shape: [1, 4, 4, 1], data: Float32Array.from({ length: 16 }, (_, i) => i) }

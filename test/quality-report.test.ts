@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -8,6 +8,7 @@ import { avatarNetwork } from '../train/attribute-network.ts'
 import { trainingConfigs } from '../train/configs.ts'
 import { qualityReport, type QualityOptions } from '../train/quality.ts'
 import type { QualityReport } from '../train/quality-report.ts'
+import { idx } from './idx-files.ts'
 
 const { tiny } = trainingConfigs
 let folder: string
@@ -67,6 +68,54 @@ test('the same seed measures the same, apart from the time it took', async () =>
   const again = await qualityReport(join(folder, 'tiny.safetensors'), options())
   expect({ ...again, settings: report.settings }).toEqual(report)
 }, 120_000)
+
+describe('of a set with classes', () => {
+  /** Three classes: bright above, bright below, bright at the left; a pixel here and there makes each picture its own. */
+  const bars = (count: number) => {
+    const labels = Array.from({ length: count }, (_, n) => n % 3)
+    const bright = [(y: number) => y < 8, (y: number) => y >= 8, (_: number, x: number) => x < 8]
+    const pixels = labels.flatMap((label, n) =>
+      Array.from({ length: 256 }, (_, i) => (bright[label](Math.floor(i / 16), i % 16) ? 200 : 20) + ((n * 31 + i * 17) % 40)),
+    )
+    return [idx([count, 16, 16], pixels), idx([count], labels)]
+  }
+  let grey: QualityReport
+
+  beforeAll(async () => {
+    const data = join(folder, 'bars')
+    await mkdir(data)
+    for (const [split, count] of [
+      ['train', 60],
+      ['t10k', 45],
+    ] as const)
+      for (const [i, name] of ['images-idx3', 'labels-idx1'].entries())
+        await writeFile(join(data, `${split}-${name}-ubyte`), bars(count)[i])
+    const image = { ...tiny.model.image, channels: 1 as const }
+    const model = { ...tiny.model, image, encoder: { ...tiny.model.encoder, channels: [1, 8, 8] } }
+    const info = { name: 'grey', description: 'untrained', config: model, dataset: 'bars', provenance: {}, licence: 'MIT' }
+    await writeCheckpoint(join(folder, 'grey.safetensors'), { info, weights: initialWeights(model, 1) })
+    grey = await qualityReport(join(folder, 'grey.safetensors'), {
+      ...options(),
+      data: { kind: 'idx', name: 'bars', path: data, size: 16, classes: ['above', 'below', 'left'] },
+      sources: false,
+    })
+  }, 120_000)
+
+  test('the probe is judged on test pictures and, as the authors do, on training pictures', async () => {
+    const { images, trained, control, training, names } = grey.classes!
+    expect([images, training.images, names]).toEqual([45, 60, ['above', 'below', 'left']])
+    for (const { accuracy } of [trained, control, training.trained, training.control]) expect(accuracy).toBeGreaterThan(0.5)
+    const page = await readFile(join(folder, 'grey.md'), 'utf8')
+    expect(page).toMatch(/\| training \| 60 \| \*\*\d\.\d{3}\*\*/)
+    expect(page).not.toMatch(/NaN|undefined|null|Infinity/)
+  })
+
+  test('without sources the sheet holds nothing but drawings: two rows, and the page says why', async () => {
+    const { width, height } = await sharp(join(folder, 'grey.png')).metadata()
+    expect(height / width).toBeCloseTo((2 * 17 + 1) / (4 * 17 + 1), 2)
+    expect(await readFile(join(folder, 'grey.md'), 'utf8')).toContain('The pictures themselves are not ours to show')
+  })
+})
 
 test('a checkpoint that does not say what it was trained on is refused with what to do', async () => {
   await expect(qualityReport(join(folder, 'tiny.safetensors'), { ...options(), data: undefined })).rejects.toThrow(

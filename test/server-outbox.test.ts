@@ -38,6 +38,17 @@ test('steps quicker than the screen travel together, none is lost, and they keep
   expect(batches.flatMap(({ events }) => events)).toEqual(Array(4).fill(['progress', 'picture']).flat())
 })
 
+test('of the bars of all nodes, a batch tells the last', async () => {
+  const { batches, outbox } = gathering(20)
+  const bars: RunEvent = { kind: 'message', message: { type: 'progress_state', data: { prompt_id: 'p', nodes: {} } } }
+  for (let i = 1; i <= 3; i++) {
+    void outbox.put(bars)
+    void outbox.put(bar(i))
+  }
+  await sleep(40)
+  expect(batches.map(({ events }) => events)).toEqual([['progress', 'progress', 'progress_state', 'progress']])
+})
+
 test('a picture is taken when its batch is, and not before', async () => {
   const { outbox } = gathering(20)
   const taken: number[] = []

@@ -90,7 +90,7 @@ export const trainingSchema = z.strictObject({
   startFrom: z.string().optional(),
   /**
    * A first stage in which a small network predicts the picture from s alone, in place of the U-Net (train/warm-up.ts);
-   * absent = none (official).
+   * absent or null = none (official).
    */
   warmUp: z
     .strictObject({
@@ -108,7 +108,7 @@ export const trainingSchema = z.strictObject({
       whiten: fraction,
       ema: fraction,
     })
-    .optional(),
+    .nullish(),
   batch: count,
   steps: count,
   /**

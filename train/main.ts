@@ -141,7 +141,8 @@ async function trainDenoiser(config: TrainingConfig, data: Splits, eyes: Network
   const { device } = await chooseDevice(options.device ?? 'auto')
   const { batch, rates, levels } = config
   if (state.step < state.plan.steps) {
-    const phase = { from: state.step, command: options.command, device, batch, rates, ...(levels && { levels }) }
+    const moving = config.freezeEncoderAt === 0 ? { ...rates, encoder: 0 } : rates
+    const phase = { from: state.step, command: options.command, device, batch, rates: moving, ...(levels && { levels }) }
     state = { ...state, phases: withPhase(state.phases, phase) }
   }
   await log.rewind(state.step)

@@ -28,12 +28,14 @@ export type AttributeQuality = {
   }
 }
 
-export type ClassQuality = {
+export type ClassQuality = Probed & {
   readonly names: readonly string[]
-  readonly images: number
-  readonly trained: ProbeAccuracy
-  readonly control: ProbeAccuracy
+  /** The same over training pictures: the authors' protocol (spec section 7.2), and their table's numbers. */
+  readonly training: Probed
 }
+
+/** A probe fitted and judged in five folds of so many pictures. */
+export type Probed = { readonly images: number; readonly trained: ProbeAccuracy; readonly control: ProbeAccuracy }
 
 const digits = (value: number | null | undefined, places = 3): string =>
   value === null || value === undefined ? '–' : value.toFixed(places)
@@ -141,9 +143,10 @@ ${table(
 ${failed.length ? `Below ${passMark}:\n\n${failed.map(line => `- ${line}`).join('\n')}` : `No attribute is below ${passMark}.`}`
 }
 
-function classSection({ names, images, trained, control }: ClassQuality): string {
-  const row = (label: string, { accuracy, std, oneVsRest }: ProbeAccuracy) => [
+function classSection({ names, images, trained, control, training }: ClassQuality): string {
+  const row = (label: string, images: number, { accuracy, std, oneVsRest }: ProbeAccuracy) => [
     label,
+    `${images}`,
     `**${digits(accuracy)}** ± ${digits(std)}`,
     digits(
       oneVsRest.reduce<number>((sum, value) => sum + (value ?? 0), 0) /
@@ -152,9 +155,19 @@ function classSection({ names, images, trained, control }: ClassQuality): string
   ]
   return `## What s says about classes
 
-Multinomial linear probe on s, five folds of ${images} test pictures: accuracy (what the paper's table calls latent AUROC for this kind of set), and the mean one-vs-rest AUROC.
+Multinomial linear probe on s, fitted and judged in five folds: accuracy (what the paper's table calls latent AUROC for this kind of set), and the mean one-vs-rest AUROC. The paper judges on training pictures, which the encoder has seen (without their classes); compare its number with that row.
 
-${table(['', 'probe accuracy', 'one-vs-rest AUROC'], [row('trained', trained), row('control', control)])}
+${table(
+  ['', 'pictures', 'probe accuracy', 'one-vs-rest AUROC'],
+  [
+    row('test', images, trained),
+    row('test, control', images, control),
+    row('training', training.images, training.trained),
+    row('training, control', training.images, training.control),
+  ],
+)}
+
+Over test pictures:
 
 ${table(
   ['class', 'one-vs-rest AUROC', 'control'],
