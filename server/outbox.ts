@@ -1,7 +1,7 @@
 import type { RunEvent } from './runner.ts'
 
-/** Forty times a second is as often as a person can tell one picture from the next, ms. */
-const refresh = 25
+/** Thirty times a second, as films and video do; more costs the network more than a person sees, ms. */
+const refresh = 33
 /** What every step says again: it can wait for the picture of its step. */
 const perStep: ReadonlySet<string> = new Set(['progress', 'progress_state', 'patronus.activations'])
 
@@ -19,7 +19,7 @@ export type Outbox = {
 
 /**
  * Events on their way to the server, in order, several at a time: a message wakes both processes, and next to a network
- * that keeps every core busy that costs more than what it carries. What steps say goes out at most forty times a second,
+ * that keeps every core busy that costs more than what it carries. What steps say goes out at most thirty times a second,
  * all of it; the rest at the next turn of the event loop. `batch` is given when the batch holds previews, and is to be answered.
  */
 export function createOutbox(send: (events: readonly RunEvent[], batch?: number) => void, every = refresh): Outbox {
