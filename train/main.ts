@@ -189,7 +189,7 @@ async function warmUp(
   const found = await readState(path),
     start = found ? { ...found, plan: found.plan.asked === steps ? found.plan : fresh.plan } : fresh
   await log.rewind(start.step)
-  reporter.say('warm-up of encoder and prototypes')
+  reporter.say(`warm-up of encoder and prototypes: first the ${components} principal components of ${images} pictures`)
   const principal = await principalComponents(train, { count: components, images, seed: config.seed }, { device })
   const stage = await makeWarmUpStage(config, train, principal, start.moving, { device })
   const state = await runLoop(start, stage, {
