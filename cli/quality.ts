@@ -24,7 +24,7 @@ export const qualityCommand = (): Command =>
     .argument('<checkpoint>', 'a .safetensors file')
     .option('--data <config>', "training config whose data set it is judged on (default: the checkpoint's own)")
     .option('--samples <n>', 'test pictures drawn anew from their s', whole(1))
-    .option('--latents <n>', 'test pictures that s is judged on', whole(1))
+    .option('--latents <n>', 'pictures that s is judged on', whole(1))
     .option('--reconstructions <n>', 'test pictures reconstructed', whole(1))
     .option('--steps <K>', 'steps of inversion and sampling', whole(1, 1000))
     .option('--seed <n>', 'decides the noise', whole(0))

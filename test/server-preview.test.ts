@@ -67,7 +67,7 @@ test('while the receiver is behind, the newest picture takes the place of those 
   expect(await values()).toEqual([1, 2, 6])
 })
 
-test('previews let messages in: what was scheduled runs within a few milliseconds of them, though not one calls the event loop itself', async () => {
+test('previews let messages in: shown one after another, they give the event loop a turn every few milliseconds', async () => {
   const previews = createPreviews(() => {})
   await previews.show(picture([1, 1, 1, 1]))
   let arrived = false

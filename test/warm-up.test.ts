@@ -15,13 +15,13 @@ import { readState } from '../train/state.ts'
 import { scaledDirections } from '../train/warm-up.ts'
 
 /** Pictures of 4×4 that differ along two patterns, three times as much along the first, and a little everywhere. */
-function patterned(count: number): DataSet {
+function patterned(count: number, noise = 0.01): DataSet {
   const stream = random(5)
   const images = new Float32Array(count * 16)
   for (let n = 0; n < count; n++) {
     const [a, b] = [3 * stream.normal(), stream.normal()]
     for (let i = 0; i < 16; i++)
-      images[n * 16 + i] = 0.2 + (a * (i < 8 ? 1 : -1) + b * (i % 2 ? 1 : -1)) / 4 + 0.01 * stream.normal()
+      images[n * 16 + i] = 0.2 + (a * (i < 8 ? 1 : -1) + b * (i % 2 ? 1 : -1)) / 4 + noise * stream.normal()
   }
   return { name: 'patterned', shape: [4, 4, 1], images }
 }
@@ -45,7 +45,16 @@ describe('principal components', () => {
 
   test('more than the pictures can tell are refused', async () => {
     const wanted = principalComponents(patterned(8), { count: 8, images: 8, seed: 1 })
-    await expect(wanted).rejects.toThrow(/8 wanted of 8 pictures of 16 values; ask for fewer or give more/)
+    await expect(wanted).rejects.toThrow(/8 wanted of 8 pictures of 16 values; lower warmUp.components or give more/)
+  })
+
+  test('of pictures that differ in fewer ways than asked for, the rest stays small: no target is rounding blown up', async () => {
+    const data = patterned(400, 0)
+    const principal = await principalComponents(data, { count: 5, images: 400, seed: 1 })
+    const scaled = scaledDirections(principal, 1)
+    expect(scaled.data.every(Number.isFinite)).toBe(true)
+    const difference = Array.from({ length: 16 }, (_, i) => data.images[i] - principal.mean.data[i])
+    for (let k = 2; k < 5; k++) expect(Math.abs(dot(column(scaled, k), difference))).toBeLessThan(0.05)
   })
 
   test('whitened, all count alike; not whitened, as they do in pixels; either way 1 on average', () => {

@@ -113,7 +113,7 @@ export const trainingSchema = z.strictObject({
   steps: count,
   /**
    * From this step on encoder and prototypes stand still, s of every training image is computed once, and a step
-   * trains the U-Net alone (about twice as fast). null = joint to the end (official).
+   * trains the U-Net alone (a fifth less work). null = joint to the end (official).
    */
   freezeEncoderAt: z.number().int().nonnegative().nullable(),
   /**

@@ -33,7 +33,9 @@ export async function principalComponents(
   const P = pictureSize(data),
     N = order.length
   if (count > Math.min(N - 1, P))
-    throw new Error(`principal components: ${count} wanted of ${N} pictures of ${P} values; ask for fewer or give more pictures`)
+    throw new Error(
+      `principal components: ${count} wanted of ${N} pictures of ${P} values; lower warmUp.components or give more pictures`,
+    )
   const pieces: Tensor[] = []
   for (let from = 0; from < N; from += chunk) {
     const indices = order.subarray(from, from + chunk)
@@ -86,28 +88,25 @@ function meanOf(pieces: readonly Tensor[], P: number, N: number): Tensor {
 function orthonormal(x: Float64Array, P: number, K: number): Tensor {
   const columns = Array.from({ length: K }, (_, k) => Float64Array.from({ length: P }, (_, i) => x[i * K + k]))
   for (const [k, column] of columns.entries()) {
-    for (const before of columns.slice(0, k)) {
-      const share = dot(before, column)
-      for (let i = 0; i < P; i++) column[i] -= share * before[i]
-    }
-    const length = Math.sqrt(dot(column, column))
-    for (let i = 0; i < P; i++) column[i] /= length
+    const whole = Math.sqrt(dot(column, column))
+    for (const before of columns.slice(0, k)) subtract(column, dot(before, column), before)
+    const left = Math.sqrt(dot(column, column))
+    // Pictures that differ in fewer ways than there are columns leave nothing but rounding here, and that is no direction.
+    const scale = left > 1e-9 * whole ? 1 / left : 0
+    for (let i = 0; i < P; i++) column[i] *= scale
   }
   const data = new Float32Array(P * K)
   columns.forEach((column, k) => column.forEach((value, i) => (data[i * K + k] = value)))
   return { shape: [P, K], data }
 }
 
-/** In four sums, so that no addition waits for the one before it. */
 function dot(a: Float64Array, b: Float64Array): number {
-  const whole = a.length - (a.length % 4)
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
-  for (let i = 0; i < whole; i += 4) {
-    s0 += a[i] * b[i]
-    s1 += a[i + 1] * b[i + 1]
-    s2 += a[i + 2] * b[i + 2]
-    s3 += a[i + 3] * b[i + 3]
-  }
-  for (let i = whole; i < a.length; i++) s0 += a[i] * b[i]
-  return s0 + s1 + s2 + s3
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
+  return sum
+}
+
+/** a ← a − share·b. */
+function subtract(a: Float64Array, share: number, b: Float64Array): void {
+  for (let i = 0; i < a.length; i++) a[i] -= share * b[i]
 }

@@ -28,7 +28,7 @@ export type QualityOptions = {
   readonly data?: DataConfig
   /** Test pictures drawn anew from their s. */
   readonly samples?: number
-  /** Test pictures that s is judged on; default 2,000 for attributes, 10,000 for classes. */
+  /** Pictures that s is judged on; default 2,000 for attributes, for classes 10,000 of the test set and 20,000 of the training set. */
   readonly latents?: number
   /** Test pictures reconstructed. */
   readonly reconstructions?: number

@@ -14,13 +14,14 @@ import { isEncoder } from './networks.ts'
 import { type Loss, makeTrainer, type Moving, startMoving } from './optimizer.ts'
 import type { Principal } from './principal.ts'
 import { spread } from './progress.ts'
+import { planOf } from './schedule.ts'
 import { seedFor } from './seeds.ts'
 import type { TrainingState } from './state.ts'
 
 /**
  * A first stage for encoder and prototypes alone. At the level where x_t is nothing but noise, all that a denoiser can
  * know of the picture is s, and its v-loss is the error of predicting x0 from s. Here a small network does that (thrown
- * away afterwards) instead of the U-Net: the same pull on the prototypes at a fifth of the cost. A departure from the
+ * away afterwards) instead of the U-Net: the same pull on the prototypes at a sixth of the cost. A departure from the
  * authors' recipe (docs/decisions/0006).
  *
  * The target are the picture's principal components, each divided by its deviation to the power `whiten`: at 0 the error
@@ -42,7 +43,7 @@ export function startWarmUp(config: Config, weights: Weights): TrainingState {
   }
   return {
     step: 0,
-    plan: { steps, decayFrom: Math.round(steps * (1 - config.rates.decay)), asked: steps },
+    plan: planOf({ steps, rates: config.rates }),
     frozen: false,
     seconds: 0,
     phases: [],
@@ -66,11 +67,15 @@ const warmUpLoss =
     return { loss: tf.mean(tf.square(tf.sub(target, componentsOf(config, params, s)))), also: { s } }
   }
 
+/** A direction narrower than this share of the widest is rounding, and is not blown up. */
+const narrowest = 1e-4
+
 /** Directions scaled so that a target has `whiten`ed variances, 1 on average. */
 export function scaledDirections({ directions, deviations }: Principal, whiten: number): Tensor {
-  const left = Array.from(deviations, d => d ** (1 - whiten))
+  const floor = narrowest * Math.max(...deviations)
+  const left = Array.from(deviations, d => d * Math.max(d, floor) ** -whiten)
   const mean = left.reduce((sum, d) => sum + d * d, 0) / left.length
-  const scale = Array.from(deviations, d => d ** -whiten / Math.sqrt(mean))
+  const scale = Array.from(deviations, d => Math.max(d, floor) ** -whiten / Math.sqrt(mean))
   return { shape: directions.shape, data: directions.data.map((value, i) => value * scale[i % scale.length]) }
 }
 
