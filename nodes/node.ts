@@ -1,15 +1,11 @@
 import type { Patronus } from '../engine/patronus.ts'
+import type { Table } from '../analysis/report.ts'
 import type { Tensor } from '../model/tensor.ts'
+
+export type { Table }
 
 /** x̂0 and the running activations of every visited step; what Trace Emergence and the scrubber read. */
 export type Trace = { readonly t: readonly number[]; readonly x0: readonly Tensor[]; readonly activations?: readonly Tensor[] }
-
-/** A table to show and to save: one row an object in `rows`, in the order of `columns`. */
-export type Table = {
-  readonly title: string
-  readonly columns: readonly string[]
-  readonly rows: readonly (readonly (string | number | null)[])[]
-}
 
 /** Curves over a common x axis; `band` is ± around y. Drawn by the page, and by the node as a PNG for clients without one. */
 export type Plot = {

@@ -12,7 +12,8 @@ import { meanOf, quantile } from '../analysis/metrics/statistics.ts'
 import { latentQuality, spreadOf } from '../analysis/quality.ts'
 import { avatarNetwork } from './attribute-network.ts'
 import { avatarTraining, classifierFor, type Classifier, type ClassifierTraining } from './classifier.ts'
-import { parseConfig, type DataConfig } from './config.ts'
+import type { DataConfig } from './config.ts'
+import { dataOf } from './data-of.ts'
 import { untrainedControl } from './control.ts'
 import { avatars } from './datasets/avatars.ts'
 import { attribute, countOf, pictures, type DataSet } from './datasets/dataset.ts'
@@ -66,7 +67,7 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
   const device = await chooseDevice(options.device ?? 'auto')
   const patronus = await loadPatronus(checkpointPath, { device })
   try {
-    const { train, test } = await loadData(options.data ?? dataOf(patronus), { signal: options.signal, reporter })
+    const { train, test } = await loadData(options.data ?? dataOf(patronus.info), { signal: options.signal, reporter })
     const job: Job = { ...options, ...counts(options), reporter, train, test, patronus }
     const { sheet, ...measured } = await measure(job)
     const name = basename(checkpointPath).replace(/\.safetensors$/, '')
@@ -97,16 +98,6 @@ const counts = ({ samples = 500, reconstructions = 100, steps = 50, seed = 1 }: 
   steps,
   seed,
 })
-
-/** The data set that a checkpoint of ours was trained on; its config lies in the file. */
-function dataOf({ info }: Patronus): DataConfig {
-  const { trainingConfig } = info.provenance
-  if (typeof trainingConfig !== 'string')
-    throw new Error(
-      `quality: ${info.name} does not say what it was trained on (${info.dataset}); say which data set to judge it on`,
-    )
-  return parseConfig(JSON.parse(trainingConfig), `training config of ${info.name}`).data
-}
 
 /** Images `from` … `to`-1 of a set. */
 function imagesOf(data: DataSet, from: number, to: number): Tensor {

@@ -1,0 +1,12 @@
+import type { CheckpointInfo } from '../engine/patronus.ts'
+import { parseConfig, type DataConfig } from './config.ts'
+
+/** The data set that a checkpoint of ours was trained on; its config lies in the file. */
+export function dataOf(info: CheckpointInfo): DataConfig {
+  const { trainingConfig } = info.provenance
+  if (typeof trainingConfig !== 'string')
+    throw new Error(
+      `${info.name} does not say what it was trained on (${info.dataset}); say with --data which data set to judge it on`,
+    )
+  return parseConfig(JSON.parse(trainingConfig), `training config of ${info.name}`).data
+}
