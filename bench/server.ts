@@ -15,6 +15,7 @@ import type { DeviceReport } from '../server/protocol.ts'
 import { startServer } from '../server/main.ts'
 import { trainingConfigs } from '../train/configs.ts'
 import { parseWorkflow, toPrompt, type ObjectInfo, type Prompt } from '../workflows/graph.ts'
+import { workerScript } from '../cli/worker-script.ts'
 import { connect, durationOf, executed, firstFrame, type Client } from './client.ts'
 import { compared, median, type BenchOptions, type Measure } from './measure.ts'
 
@@ -32,6 +33,7 @@ export async function serverBench(house: string, options: BenchOptions): Promise
     await writeRandom(file)
   }
   const server = await startServer({
+    worker: workerScript,
     port: 0,
     data: path.join(folder, 'data'),
     checkpoints: [path.dirname(file)],

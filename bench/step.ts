@@ -2,7 +2,7 @@ import { initialWeights } from '../model/initialize.ts'
 import { gaussian, random } from '../model/noise.ts'
 import { map } from '../model/tensor.ts'
 import { trainingConfigs } from '../train/configs.ts'
-import type { DataSet } from '../train/datasets/dataset.ts'
+import type { DataSet } from '../analysis/data-set.ts'
 import { freezeEncoder, makeStage, startState } from '../train/joint.ts'
 import { median, timed, type BenchOptions, type Measure } from './measure.ts'
 

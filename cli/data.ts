@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Command } from 'commander'
-import type { DataSet } from '../train/datasets/dataset.ts'
+import type { DataSet } from '../analysis/data-set.ts'
 import { Failure } from './failure.ts'
 import { fraction, whole } from './options.ts'
 
@@ -68,7 +68,7 @@ async function writeIdx(folder: string, { split, count, size, out }: IdxOptions)
 async function write(data: DataSet, out: string): Promise<void> {
   const [{ default: sharp }, { countOf, pictureSize, pictures }, { writeWhole }] = await Promise.all([
     import('sharp'),
-    import('../train/datasets/dataset.ts'),
+    import('../analysis/data-set.ts'),
     import('../train/files.ts'),
   ])
   const [height, width, channels] = data.shape

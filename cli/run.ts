@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { Command } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
+import type { FileKind } from '../nodes/node.ts'
 import type { Files, Roots } from '../server/files.ts'
 import type { Job } from '../server/queue.ts'
 import { explain, problems, toPrompt, type ObjectInfo, type Prompt, type Workflow } from '../workflows/graph.ts'
@@ -101,6 +102,8 @@ const rootsOf = (temporary: string, { out, data, checkpoints = [] }: RunOptions,
     path.join(house, 'checkpoints'),
   ],
   workflows: [path.join(house, 'workflows')],
+  datasets: [path.resolve(data, 'datasets')],
+  artefacts: [path.resolve(data, 'artefacts')],
 })
 
 type Prepared = { readonly prompt: Prompt; readonly workflow?: Workflow; readonly info: ObjectInfo }
@@ -113,16 +116,18 @@ async function prepare(graph: GraphFile, settings: readonly Setting[], files: Fi
     import('../server/worker.ts'),
   ])
   const infoNow = async () =>
-    describe(catalog, { input: await files.list('input', isImage), checkpoints: await files.list('checkpoints', isCheckpoint) })
+    describe(catalog, {
+      input: await files.list('input', isImage),
+      checkpoints: await files.list('checkpoints', isCheckpoint),
+      datasets: await files.folders('datasets'),
+    })
   let info = await infoNow()
   let { prompt, workflow } =
     'workflow' in graph ? { ...converted(graph.workflow, info), workflow: graph.workflow } : { ...graph, workflow: undefined }
   for (const setting of settings.flatMap(setting => spreadSetting(setting, prompt, info))) {
     const found = findSetting(setting, prompt, info)
-    const kind = (catalog.get(prompt[found.id].class_type)!.inputs as Record<string, { files?: 'input' | 'checkpoints' }>)[
-      found.input
-    ]?.files
-    const staged = kind && (await stage(found.value, roots[kind][0]))
+    const kind = (catalog.get(prompt[found.id].class_type)!.inputs as Record<string, { files?: FileKind }>)[found.input]?.files
+    const staged = kind === undefined || kind === 'datasets' ? undefined : await stage(found.value, roots[kind][0])
     if (staged !== undefined) info = await infoNow()
     const value = settingValue(
       staged === undefined ? found : { ...findSetting(setting, prompt, info), value: staged },
@@ -180,11 +185,12 @@ const hint = (classType: string): string =>
   })[classType] ?? ''
 
 async function execute(job: Job, prepared: Prepared, files: Files, wish: DeviceName, report: RunReport): Promise<void> {
-  const [{ catalog }, { createWorker }, { loadPatronus }, { chooseDevice }] = await Promise.all([
+  const [{ catalog }, { createWorker }, { loadPatronus }, { chooseDevice }, { createSources }] = await Promise.all([
     import('../nodes/index.ts'),
     import('../server/worker.ts'),
     import('../engine/load.ts'),
     import('../engine/device.ts'),
+    import('./sources.ts'),
   ])
   const device = await chooseDevice(wish)
   report.device(device.device, device.reason)
@@ -192,6 +198,7 @@ async function execute(job: Job, prepared: Prepared, files: Files, wish: DeviceN
     catalog,
     files,
     warm: false,
+    sources: createSources(),
     load: file => loadPatronus(file, { device }),
     findDevice: async () => ({ device: device.device, report: device.reason }),
   })

@@ -6,6 +6,7 @@ import type { CheckpointSummary, DeviceReport } from '../server/protocol.ts'
 import type { RunningServer } from '../server/serve.ts'
 import { collected, deviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
+import { workerScript } from './worker-script.ts'
 
 type ServeOptions = {
   readonly port: number
@@ -41,6 +42,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const { port, host, data, checkpoints, device, token = process.env.PATRONUS_TOKEN || undefined } = options
   const log = pino({ level: options.verbose ? 'info' : 'warn' }, pino.destination(2))
   const server = await startServer({
+    worker: workerScript,
     port,
     host,
     data,

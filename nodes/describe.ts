@@ -1,8 +1,8 @@
-import type { AnyNode, Catalog, InputPort } from './node.ts'
+import type { AnyNode, Catalog, FileKind, InputPort } from './node.ts'
 import type { InputInfo, InputOptions, NodeInfo, ObjectInfo } from './object-info.ts'
 
 /** What lies in the folders that combos offer, newest or alphabetical as the server likes. */
-export type Files = Readonly<Partial<Record<'input' | 'checkpoints', readonly string[]>>>
+export type Files = Readonly<Partial<Record<FileKind, readonly string[]>>>
 
 /** The catalog as `GET /object_info` says it (spec/comfyui.md 1.7). Order of ports and nodes is kept. */
 export const describe = (catalog: Catalog, files: Files = {}): ObjectInfo =>

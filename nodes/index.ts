@@ -1,4 +1,5 @@
 import batchImages from './batch-images.ts'
+import dataSetImages from './data-set-images.ts'
 import editPrototype from './edit-prototype.ts'
 import encode from './encode.ts'
 import gaussianNoise from './gaussian-noise.ts'
@@ -18,6 +19,7 @@ const all: readonly AnyNode[] = [
   loadCheckpoint,
   loadImage,
   batchImages,
+  dataSetImages,
   encode,
   editPrototype,
   invertDdim,

@@ -1,4 +1,7 @@
 import type { Patronus } from '../engine/patronus.ts'
+import type { AttributeReader } from '../analysis/attribute-reader.ts'
+import type { Artefacts } from '../analysis/artefacts.ts'
+import type { DataSet } from '../analysis/data-set.ts'
 import type { Table } from '../analysis/report.ts'
 import type { Tensor } from '../model/tensor.ts'
 
@@ -32,7 +35,11 @@ export type Links = {
   TRACE: Trace
   TABLE: Table
   PLOT: Plot
+  DATASET: DataSet
 }
+
+/** The folders that combos offer the contents of. */
+export type FileKind = 'input' | 'checkpoints' | 'datasets'
 
 /** x at a level of the noise schedule. `t` = T-1 for pure noise; less when an inversion stopped early (partial edits). */
 export type Noise = {
@@ -74,7 +81,7 @@ export type ComboPort = Common & {
   readonly type: 'COMBO'
   readonly options: readonly string[]
   readonly default?: string
-  readonly files?: 'input' | 'checkpoints'
+  readonly files?: FileKind
   /** Gives the widget an upload button (ComfyUI's `image_upload`); names outside the list are checked by the server's own look at the disk. */
   readonly upload?: boolean
 }
@@ -106,6 +113,14 @@ export type Ui = {
   readonly plots?: readonly Plot[]
 }
 
+/** `set`: 'avatars' and its kin, or the name of a folder of pictures (with attributes.csv). */
+export type DataSetRequest = {
+  readonly set: string
+  readonly count: number
+  readonly seed: number
+  readonly image: { readonly height: number; readonly width: number; readonly channels: number }
+}
+
 /** All that a running node may ask of the world. */
 export type Context = {
   readonly signal: AbortSignal
@@ -126,6 +141,15 @@ export type Context = {
   readImage(name: string): Promise<{ image: Tensor; alpha: Tensor }>
   /** Writes one PNG per image of the batch, with prompt and workflow inside; `prefix` may hold folders. */
   saveImages(images: Tensor, options: { type: 'output' | 'temp'; prefix?: string }): Promise<SavedImage[]>
+  /**
+   * Pictures with what is known of them, [N,H,W,C] as `image` says: a name that the data set node offers. The same request gives
+   * the same pictures.
+   */
+  dataSet(request: DataSetRequest): Promise<DataSet>
+  /** What reads a data set's attributes in pictures that a model made. It learned from other pictures than these, and from no model. */
+  reader(data: DataSet): Promise<AttributeReader>
+  /** Where long work keeps its parts, so that it can go on after a cancel or a restart. */
+  readonly artefacts: Artefacts
   /** Rasterises an SVG document (plots, boxes over pictures) at its own size: [1,H,W,3] 0…1 on white. */
   drawSvg(svg: string): Promise<Tensor>
 }
@@ -143,10 +167,7 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs> = {
   /** Words the palette finds it by besides its title. */
   readonly aliases?: readonly string[]
   /** Anything outside the inputs that the result depends on (the bytes of a file); part of the cache key. */
-  fingerprint?(
-    inputs: Partial<InputValues<I>>,
-    files: { hash(kind: 'input' | 'checkpoints', name: string): Promise<string> },
-  ): Promise<string>
+  fingerprint?(inputs: Partial<InputValues<I>>, files: { hash(kind: FileKind, name: string): Promise<string> }): Promise<string>
   run(inputs: InputValues<I>, context: Context): Promise<OutputValues<O> & { readonly ui?: Ui }>
 }
 

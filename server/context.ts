@@ -1,20 +1,23 @@
 import { randomInt } from 'node:crypto'
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Artefacts } from '../analysis/artefacts.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
 import { writePngGraph } from '../workflows/png.ts'
-import type { Files, Kind } from './files.ts'
+import { nameProblem, type Files, type Kind } from './files.ts'
 import { decodeImage, drawSvg, encodePng } from './images.ts'
 import type { Previews } from './preview.ts'
 import type { Job } from './queue.ts'
+import type { Sources } from './sources.ts'
 
 export type ContextParts = {
   readonly job: Job
   readonly node: string
   readonly files: Files
+  readonly sources: Sources
   readonly signal: AbortSignal
   readonly previews: Previews
   checkpoint(name: string): Promise<Patronus>
@@ -41,6 +44,9 @@ export function createContext(parts: ContextParts): Context {
     readImage: async name => decodeImage(await findImage(files, name)),
     saveImages: (images, { type, prefix = type === 'temp' ? 'preview' : 'Patronus' }) =>
       saveImages(images, { files, type, prefix: type === 'temp' ? `${prefix}_${randomLetters()}` : prefix, texts: textsOf(job) }),
+    dataSet: async request => parts.sources.dataSet(request, await findFolder(files, request.set), parts),
+    reader: data => parts.sources.reader(data, parts),
+    artefacts: createArtefacts(files),
     drawSvg,
   }
 }
@@ -64,6 +70,18 @@ const textsOf = ({ prompt, extraData }: Job): Record<string, unknown> => {
   const extra = extraData.extra_pnginfo
   return { prompt, ...(typeof extra === 'object' && !Array.isArray(extra) && extra) }
 }
+
+/** A folder of pictures, where a data set's name is one. */
+const findFolder = async (files: Files, name: string): Promise<string | undefined> =>
+  nameProblem(name) ? undefined : files.folder('datasets', name)
+
+const createArtefacts = (files: Files): Artefacts => ({
+  read: async key => {
+    const file = await files.find('artefacts', key)
+    return file === undefined ? undefined : readFile(file)
+  },
+  write: async (key, bytes) => writeWhole(await files.place('artefacts', key), bytes),
+})
 
 const randomLetters = () => Array.from({ length: 5 }, () => 'abcdefghijklmnopqrstuvwxyz'[randomInt(26)]).join('')
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { AnyNode, Catalog, Context, Ui } from '../nodes/node.ts'
+import type { AnyNode, Catalog, Context, FileKind, Ui } from '../nodes/node.ts'
 import { asLink, runOrder, signatures, type NodeId, type Prompt } from '../workflows/graph.ts'
 import type { Cache, Result } from './cache.ts'
 import type { ExecutionError, NodeProgress, ServerMessage } from './protocol.ts'
@@ -11,7 +11,7 @@ export type Host = {
   tell(message: ServerMessage): void
   /** What the node may ask of the world; `progress` moves its bar. */
   contextFor(node: NodeId, progress: (value: number, max: number) => void): Context
-  hash(kind: 'input' | 'checkpoints', name: string): Promise<string>
+  hash(kind: FileKind, name: string): Promise<string>
   readonly cache: Cache
   readonly signal: AbortSignal
 }

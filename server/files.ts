@@ -5,7 +5,7 @@ import path from 'node:path'
 import { BadRequest } from './problem.ts'
 
 /** The folders a file name from outside may point into. */
-export type Kind = 'input' | 'output' | 'temp' | 'user' | 'checkpoints' | 'workflows'
+export type Kind = 'input' | 'output' | 'temp' | 'user' | 'checkpoints' | 'workflows' | 'datasets' | 'artefacts'
 
 /** Folders per kind, searched in order. Files are written into the first one; the others are shipped and read only. */
 export type Roots = Readonly<Record<Kind, readonly string[]>>
@@ -24,6 +24,8 @@ export type Files = {
   folder(kind: Kind, name: string): Promise<string | undefined>
   /** Names of all files below the roots of a kind, with `/`, sorted; hidden ones are left out. */
   list(kind: Kind, accept?: (name: string) => boolean): Promise<string[]>
+  /** Names of the folders right below the roots of a kind, sorted; hidden ones are left out. */
+  folders(kind: Kind): Promise<string[]>
   /** SHA-256 of a file's bytes, hex; remembered until its size or time changes. */
   hash(kind: Kind, name: string): Promise<string>
 }
@@ -134,6 +136,11 @@ export function createFiles(roots: Roots): Files {
       const names = (await Promise.all(roots[kind].map(root => namesBelow(root)))).flat().filter(accept)
       return [...new Set(names)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
     },
+    folders: async kind => {
+      const found = await Promise.all(roots[kind].map(root => readdir(root, { withFileTypes: true }).catch(() => [])))
+      const names = found.flat().filter(entry => entry.isDirectory() && !nameProblem(entry.name))
+      return [...new Set(names.map(({ name }) => name))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    },
     hash: async (kind, name) => {
       const file = await find(kind, name)
       if (!file) throw new Error(`There is no "${name}" in the ${kind} folder`)
@@ -144,4 +151,16 @@ export function createFiles(roots: Roots): Files {
       return known
     },
   }
+}
+
+/** What decides whether a folder of pictures is still the same: names, sizes and times of its files. */
+export async function folderHash(files: Files, name: string): Promise<string> {
+  const folder = await files.folder('datasets', name)
+  if (!folder) return ''
+  const hash = createHash('sha256')
+  for (const entry of (await readdir(folder)).sort()) {
+    const { size, mtimeMs } = await stat(path.join(folder, entry))
+    hash.update(`${entry}|${size}|${mtimeMs}\n`)
+  }
+  return hash.digest('hex')
 }

@@ -8,6 +8,8 @@ import { createChildRunner } from './child-runner.ts'
 import { serve, type RunningServer } from './serve.ts'
 
 export type ServerOptions = {
+  /** The script that calls `runWorkerProcess`: it knows where data sets come from (cli/worker-main.ts). */
+  readonly worker: string
   /** Default 127.0.0.1. Anything beyond this machine wants a token. */
   readonly host?: string
   /** Default 8188; 0 takes any free one. */
@@ -26,7 +28,7 @@ export type ServerOptions = {
 }
 
 /** The server as people start it: the real catalog, networks in a process of their own, the shipped files of this house. */
-export function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+export function startServer(options: ServerOptions): Promise<RunningServer> {
   const house = findHouse()
   const log = options.log === 'silent' ? pino({ level: 'silent' }) : (options.log ?? pino())
   const own = options.checkpoints ?? []
@@ -34,7 +36,7 @@ export function startServer(options: ServerOptions = {}): Promise<RunningServer>
     catalog,
     ({ files, log }) =>
       createChildRunner({
-        script: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
+        script: options.worker,
         roots: files.roots,
         device: options.device ?? 'auto',
         warm: options.warm ?? true,

@@ -58,7 +58,11 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   const runs = createRuns({ queue, store, runner, sockets: () => sockets!, log: (message, data) => log.info(data, message) })
   sockets = createSockets({ queueRemaining: runs.remaining, resume: runs.resume, features }, options.socketLimits)
   const objectInfo: Parts['objectInfo'] = async () =>
-    describe(catalog, { input: await files.list('input', isImage), checkpoints: await files.list('checkpoints', isCheckpoint) })
+    describe(catalog, {
+      input: await files.list('input', isImage),
+      checkpoints: await files.list('checkpoints', isCheckpoint),
+      datasets: await files.folders('datasets'),
+    })
   const parts: Parts = { runs, queue, store, files, runner, checkpoints: createCheckpoints(files), objectInfo }
 
   const guard = createGuard({ ...options, host })
@@ -93,9 +97,10 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
 }
 
 async function prepareFolders({ data, checkpoints, workflows }: ServeOptions): Promise<Roots> {
-  const [input, output, temp, user] = ['input', 'output', 'temp', 'user'].map(name => path.resolve(data, name))
+  const names = ['input', 'output', 'temp', 'user', 'datasets', 'artefacts']
+  const [input, output, temp, user, datasets, artefacts] = names.map(name => path.resolve(data, name))
   await rm(temp, { recursive: true, force: true })
-  await Promise.all([input, output, temp, user].map(folder => mkdir(folder, { recursive: true })))
+  await Promise.all([input, output, temp, user, datasets, artefacts].map(folder => mkdir(folder, { recursive: true })))
   const shipped = path.resolve(workflows)
   return {
     input: [input, path.join(shipped, 'images')],
@@ -104,6 +109,8 @@ async function prepareFolders({ data, checkpoints, workflows }: ServeOptions): P
     user: [user],
     checkpoints: checkpoints.map(folder => path.resolve(folder)),
     workflows: [shipped],
+    datasets: [datasets],
+    artefacts: [artefacts],
   }
 }
 

@@ -5,11 +5,12 @@ import type { Catalog } from '../nodes/node.ts'
 import { createCache } from './cache.ts'
 import { createContext } from './context.ts'
 import { execute, explain } from './executor.ts'
-import type { Files } from './files.ts'
+import { folderHash, type Files } from './files.ts'
 import { createPreviews, type Previews } from './preview.ts'
 import type { DeviceReport } from './protocol.ts'
 import type { Job } from './queue.ts'
 import type { Runner, RunEvent } from './runner.ts'
+import type { Sources } from './sources.ts'
 
 export type WorkerParts = {
   readonly catalog: Catalog
@@ -18,6 +19,8 @@ export type WorkerParts = {
   load(file: string): Promise<Patronus>
   /** Looks for devices, and says what it found. */
   findDevice(): Promise<{ device: string; report: string }>
+  /** Data sets, and what reads attributes from pictures. */
+  readonly sources: Sources
   /** Checkpoint to load ahead of the first run: that one, the first there is, or none. */
   readonly warm: string | boolean
   readonly onDevice?: (report: DeviceReport) => void
@@ -27,7 +30,7 @@ export type WorkerParts = {
 const keepLoaded = 3
 
 /** What does the work: in a process of its own (worker-main.ts), or in the caller's (tests). */
-export function createWorker({ catalog, files, load, findDevice, warm, onDevice = () => {} }: WorkerParts): Runner {
+export function createWorker({ catalog, files, load, findDevice, sources, warm, onDevice = () => {} }: WorkerParts): Runner {
   const cache = createCache()
   const checkpoints = createCheckpoints(files, load, patronus => cache.forget(patronus))
   let current: { promptId: string; abort: AbortController } | undefined
@@ -93,7 +96,7 @@ export function createWorker({ catalog, files, load, findDevice, warm, onDevice 
         tell: message => void on({ kind: 'message', message }),
         cache,
         signal,
-        hash: files.hash,
+        hash: (kind, name) => (kind === 'datasets' ? folderHash(files, name) : files.hash(kind, name)),
         contextFor: (node, progress) => {
           previews?.close()
           previews = createPreviews(image =>
@@ -101,7 +104,17 @@ export function createWorker({ catalog, files, load, findDevice, warm, onDevice 
           )
           const activations = (t: number, s: number[][]) =>
             void on({ kind: 'message', message: { type: 'patronus.activations', data: { prompt_id: job.promptId, node, t, s } } })
-          return createContext({ job, node, files, signal, previews, progress, activations, checkpoint: checkpoints.get })
+          return createContext({
+            job,
+            node,
+            files,
+            sources,
+            signal,
+            previews,
+            progress,
+            activations,
+            checkpoint: checkpoints.get,
+          })
         },
       })
     } catch (cause) {

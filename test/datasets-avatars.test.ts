@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { avatars, drawFaces, renderFace } from '../train/datasets/avatars.ts'
-import { attribute, pictures } from '../train/datasets/dataset.ts'
+import { attribute, pictures } from '../analysis/data-set.ts'
 import { attributesOf, faceAttributes, type Face, type FaceAttribute } from '../train/datasets/faces.ts'
 
 /** How often each attribute occurs in a balanced set (spec/avatars.md). */

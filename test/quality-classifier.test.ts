@@ -7,7 +7,7 @@ import { tensor } from '../model/tensor.ts'
 import { initialAttributeWeights } from '../train/attribute-network.ts'
 import { blur, degrade, noisePool } from '../train/augment.ts'
 import { classifierFor, trainClassifier, type ClassifierTraining } from '../train/classifier.ts'
-import { pictures, type DataSet } from '../train/datasets/dataset.ts'
+import { pictures, type DataSet } from '../analysis/data-set.ts'
 import { maxDifference } from './npy.ts'
 
 /** Grey 8×8 pictures, 48 of them: a bright spot top left or bottom right or both or neither. The easiest set with two attributes. */

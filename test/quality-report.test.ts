@@ -119,6 +119,6 @@ describe('of a set with classes', () => {
 
 test('a checkpoint that does not say what it was trained on is refused with what to do', async () => {
   await expect(qualityReport(join(folder, 'tiny.safetensors'), { ...options(), data: undefined })).rejects.toThrow(
-    'say which data set to judge it on',
+    'say with --data which data set to judge it on',
   )
 })

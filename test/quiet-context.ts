@@ -1,9 +1,12 @@
 import { Resvg } from '@resvg/resvg-js'
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
+import { createSources } from '../cli/sources.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros, type Tensor } from '../model/tensor.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
+
+const sources = createSources()
 
 /** A world for nodes that writes nothing and keeps all it was told. `files` maps names of the input folder to paths. */
 export function quietContext(
@@ -17,6 +20,7 @@ export function quietContext(
     activations: [] as { t: number; s: Tensor }[],
     saved: [] as { images: Tensor; type: string; prefix?: string }[],
     svgs: [] as string[],
+    artefacts: new Map<string, Uint8Array>(),
   }
   const turn = async () => {
     await new Promise(resolve => setImmediate(resolve))
@@ -40,6 +44,12 @@ export function quietContext(
         subfolder: '',
         type: options.type,
       }))
+    },
+    dataSet: request => sources.dataSet(request, undefined, { signal, progress: () => {} }),
+    reader: data => sources.reader(data, { signal, progress: () => {} }),
+    artefacts: {
+      read: async key => heard.artefacts.get(key),
+      write: async (key, bytes) => void heard.artefacts.set(key, bytes),
     },
     async drawSvg(svg) {
       heard.svgs.push(svg)

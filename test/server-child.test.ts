@@ -13,7 +13,7 @@ import { serve } from '../server/serve.ts'
 import { connect, getJson, pngOf, submit, uploadForm, type TestServer } from './server-parts.ts'
 
 /** The real worker process over the compiled code, with a real if untrained network. */
-const script = path.join(__dirname, '../dist/server/worker-main.js')
+const script = path.join(__dirname, '../dist/cli/worker-main.js')
 const whenBuilt = existsSync(script) ? describe : describe.skip
 if (!existsSync(script)) console.warn('test/server-child.test.ts is skipped: dist/ is missing; `npm test` builds it')
 

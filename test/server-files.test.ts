@@ -73,6 +73,8 @@ describe('the resolver', () => {
       user: only('user'),
       checkpoints: [],
       workflows: [],
+      datasets: only('datasets'),
+      artefacts: only('artefacts'),
     })
   })
   afterAll(() => rm(base, { recursive: true }))

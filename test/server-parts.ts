@@ -4,6 +4,7 @@ import path from 'node:path'
 import { pino } from 'pino'
 import sharp from 'sharp'
 import { WebSocket } from 'ws'
+import { createSources } from '../cli/sources.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { tensor, zeros } from '../model/tensor.ts'
 import { defineNode, type AnyNode, type Catalog } from '../nodes/node.ts'
@@ -136,6 +137,7 @@ export async function testServer(options: Partial<ServeOptions> & { data?: strin
         catalog,
         files,
         warm: false,
+        sources: createSources(),
         load: noPatronus,
         findDevice: async () => ({ device: 'cpu', report: 'a test' }),
       }),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import { compile } from '../engine/compile.ts'
 import { random } from '../model/noise.ts'
 import { concat, map, rows, sizeOf, tensor, type Tensor } from '../model/tensor.ts'
@@ -9,7 +10,7 @@ import type { Weights } from '../model/weights.ts'
 import { attributeLogits, crossEntropy, initialAttributeWeights, type AttributeNetwork } from './attribute-network.ts'
 import { degrade, noisePool } from './augment.ts'
 import { batchOrder } from './batches.ts'
-import { countOf, pictures, type DataSet } from './datasets/dataset.ts'
+import { countOf, pictures, type DataSet } from '../analysis/data-set.ts'
 import { writeWhole } from './files.ts'
 import { makeTrainer, startMoving, type StepOptions } from './optimizer.ts'
 import { emaDecay } from './schedule.ts'
@@ -18,12 +19,7 @@ import { emaDecay } from './schedule.ts'
  * The referee of generated pictures: a classifier of the data set's attributes, trained on pictures of its own (another
  * seed than training and test set), degraded at random. It never sees the generator or anything it drew.
  */
-export type Classifier = {
-  readonly names: readonly string[]
-  /** Probabilities [N,A] of pictures [N,H,W,C] in -1 … 1; values outside are clipped, as when a picture is saved. */
-  probabilities(images: Tensor): Promise<Tensor>
-  dispose(): Promise<void>
-}
+export type Classifier = AttributeReader & { dispose(): Promise<void> }
 
 export type ClassifierTraining = {
   readonly network: AttributeNetwork
@@ -169,8 +165,24 @@ export async function classifierFor(
 /** Weights in the order of `initialAttributeWeights`, or nothing when the file is not there or not whole. */
 async function readWeights(path: string, { network, seed }: ClassifierTraining): Promise<Weights | undefined> {
   const file = await readFile(path).catch(() => undefined)
+  return file && parseWeights(file, { network, seed })
+}
+
+/** A classifier that came as a file. */
+export async function shippedClassifier(
+  file: Uint8Array,
+  training: ClassifierTraining,
+  names: readonly string[],
+  source: string,
+): Promise<Classifier> {
+  const weights = parseWeights(file, training)
+  if (!weights) throw new Error(`${source} is not whole: ${file.length} bytes; get it again`)
+  return createClassifier(training.network, names, weights)
+}
+
+function parseWeights(file: Uint8Array, { network, seed }: Pick<ClassifierTraining, 'network' | 'seed'>): Weights | undefined {
   const shapes = [...initialAttributeWeights(network, seed)].map(([name, { shape }]) => [name, shape] as const)
-  if (file?.length !== 4 * shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0)) return undefined
+  if (file.length !== 4 * shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0)) return undefined
   const numbers = new Float32Array(new Uint8Array(file).buffer)
   let at = 0
   return new Map(shapes.map(([name, shape]) => [name, tensor(shape, numbers.slice(at, (at += sizeOf(shape))))]))

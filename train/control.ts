@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../model/config.ts'
 import { initialWeights } from '../model/initialize.ts'
 import type { Tensor } from '../model/tensor.ts'
-import type { DataSet } from './datasets/dataset.ts'
+import type { DataSet } from '../analysis/data-set.ts'
 import { farApartPrototypes } from './far-apart.ts'
 import { networks } from './networks.ts'
 

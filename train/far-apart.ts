@@ -2,7 +2,7 @@ import { random, shuffled } from '../model/noise.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
 import { seedFor } from './seeds.ts'
-import { countOf, pictures, type DataSet } from './datasets/dataset.ts'
+import { countOf, pictures, type DataSet } from '../analysis/data-set.ts'
 import type { Networks } from './networks.ts'
 
 /** Patches taken of one image as candidates. */

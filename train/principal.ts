@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { compile, type CompileOptions } from '../engine/compile.ts'
 import { random, shuffled } from '../model/noise.ts'
 import type { Tensor } from '../model/tensor.ts'
-import { countOf, pictures, pictureSize, type DataSet } from './datasets/dataset.ts'
+import { countOf, pictures, pictureSize, type DataSet } from '../analysis/data-set.ts'
 import { seedFor } from './seeds.ts'
 
 /** The directions in which the pictures of a set differ most. */

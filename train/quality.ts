@@ -10,16 +10,15 @@ import { fromTensor } from '../analysis/metrics/matrix.ts'
 import { probeAccuracy } from '../analysis/metrics/probe.ts'
 import { meanOf, quantile } from '../analysis/metrics/statistics.ts'
 import { latentQuality, spreadOf } from '../analysis/quality.ts'
-import { avatarNetwork } from './attribute-network.ts'
-import { avatarTraining, classifierFor, type Classifier, type ClassifierTraining } from './classifier.ts'
+import type { Classifier, ClassifierTraining } from './classifier.ts'
 import type { DataConfig } from './config.ts'
 import { dataOf } from './data-of.ts'
 import { untrainedControl } from './control.ts'
-import { avatars } from './datasets/avatars.ts'
-import { attribute, countOf, pictures, type DataSet } from './datasets/dataset.ts'
+import { attribute, countOf, pictures, type DataSet } from '../analysis/data-set.ts'
 import { loadData } from './datasets/load.ts'
 import { writeWhole } from './files.ts'
 import { silent, type Reporter } from './progress.ts'
+import { avatarReader } from './readers.ts'
 import { markdown, type AttributeQuality, type Probed, type QualityReport } from './quality-report.ts'
 import { seedFor } from './seeds.ts'
 import { writeSheet } from './sheet.ts'
@@ -50,9 +49,6 @@ export type QualityOptions = {
   readonly reporter?: Reporter
   readonly signal?: AbortSignal
 }
-
-/** Seed of the faces that the classifier learns from: no training or test set has it. */
-const classifierFaces = { seed: 424_242, count: 12_000 }
 
 type Job = Required<Pick<QualityOptions, 'samples' | 'reconstructions' | 'steps' | 'seed' | 'reporter'>> &
   QualityOptions & { readonly train: DataSet; readonly test: DataSet; readonly patronus: Patronus }
@@ -204,23 +200,7 @@ async function attributeQuality(job: Job, s: Tensor, control: Tensor, samples: T
 /** Faces can be drawn without end, so their classifier learns from its own; other sets have no pictures to spare. */
 async function heldOutClassifier({ test, cache, classifier, signal, reporter }: Job): Promise<Classifier | undefined> {
   if (!test.name.startsWith('avatars')) return undefined
-  const { images, ...training } = classifier ?? {
-    ...avatarTraining(avatarNetwork(test.attributes!.names.length, test.shape[0])),
-    images: classifierFaces.count,
-  }
-  reporter.say('the attribute classifier')
-  const onDrawn = (done: number, count: number) => reporter.step(done, count, 'faces for the classifier')
-  const faces = await avatars({
-    seed: classifierFaces.seed,
-    count: images,
-    size: test.shape[0],
-    cache: cache === false ? false : undefined,
-    signal,
-    onProgress: onDrawn,
-  })
-  const onProgress = (done: number, total: number, loss: number) =>
-    reporter.step(done, total, `classifier, loss ${loss.toFixed(4)}`)
-  return classifierFor(faces, training, { cache, onProgress })
+  return avatarReader(test.attributes!.names, test.shape[0], { training: classifier, cache, signal, reporter })
 }
 
 function probed({ classes: known }: DataSet, s: Tensor, control: Tensor): Probed {

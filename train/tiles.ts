@@ -6,7 +6,7 @@ import { crop } from '../analysis/overlay.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { receptiveField } from '../model/receptive-field.ts'
 import { concat, rows, type Tensor } from '../model/tensor.ts'
-import { countOf, type DataSet, pictures } from './datasets/dataset.ts'
+import { countOf, type DataSet, pictures } from '../analysis/data-set.ts'
 
 const BATCH = 64
 

@@ -7,7 +7,7 @@ import { renderAsync } from '@resvg/resvg-js'
 import { random } from '../../model/noise.ts'
 import { writeWhole } from '../files.ts'
 import { seedFor } from '../seeds.ts'
-import type { DataSet } from './dataset.ts'
+import type { DataSet } from '../../analysis/data-set.ts'
 import { attributesOf, diceBearOptions, drawFace, faceAttributes, type Bias, type Face } from './faces.ts'
 
 /**

@@ -5,7 +5,7 @@ import { shuffled } from '../../model/noise.ts'
 import { resizeBicubic } from '../../model/resize.ts'
 import { seedFor } from '../seeds.ts'
 import { parseAttributes } from './attribute-table.ts'
-import { countOf, pictures, type DataSet } from './dataset.ts'
+import { countOf, pictures, type DataSet } from '../../analysis/data-set.ts'
 
 /** A user's own folder of pictures, with an optional CSV of attributes. */
 

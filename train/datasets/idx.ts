@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { resizeBicubic } from '../../model/resize.ts'
-import type { DataSet } from './dataset.ts'
+import type { DataSet } from '../../analysis/data-set.ts'
 
 /**
  * MNIST-like data sets from their idx files (Fashion-MNIST: Xiao et al. 2017, MIT), plain or .gz:

@@ -1,7 +1,7 @@
 import type { DataConfig } from '../config.ts'
 import { type Reporter, silent } from '../progress.ts'
 import { avatars } from './avatars.ts'
-import { countOf, type DataSet } from './dataset.ts'
+import { countOf, type DataSet } from '../../analysis/data-set.ts'
 import { folderDataSet } from './folder.ts'
 import { idxDataSet } from './idx.ts'
 

@@ -1,0 +1,96 @@
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { AttributeReader } from '../analysis/attribute-reader.ts'
+import type { DataSet } from '../analysis/data-set.ts'
+import type { DataSetRequest } from '../nodes/node.ts'
+import type { SourceHooks, Sources } from '../server/sources.ts'
+import type { Reporter } from '../train/progress.ts'
+import { findHouse } from './house.ts'
+
+/** The reader of 64-pixel faces that comes with the program (checkpoints/avatars64.reader.md). */
+export const shippedReader = () => path.join(findHouse(fileURLToPath(import.meta.url)), 'checkpoints', 'avatars64.reader.f32')
+
+/** Synthetic sets by the names that the data set node offers. */
+const faces: Readonly<Record<string, { readonly bias: number; readonly redHair?: boolean }>> = {
+  avatars: { bias: 0 },
+  'avatars without red hair': { bias: 0, redHair: false },
+  'avatars, biased': { bias: 1 },
+}
+
+/** Seeds of the node begin where those of test sets do: seed 1 gives the faces that the shipped models are judged on. */
+const testSeeds = 1_000_000
+
+/** Data sets and readers as the program has them: synthetic faces, and folders of pictures. */
+export function createSources(): Sources {
+  /** Pictures of a folder that were not asked for: what a reader may learn from. */
+  const others = new WeakMap<DataSet, DataSet>()
+  const readers = new Map<string, Promise<AttributeReader>>()
+  return {
+    async dataSet(request, folder, hooks) {
+      const { set, seed, count, image } = request
+      const size = sideOf(request)
+      if (Object.hasOwn(faces, set)) {
+        const { avatars } = await import('../train/datasets/avatars.ts')
+        const { signal, progress: onProgress } = hooks
+        const drawn = await avatars({ ...faces[set], count, seed: seed + testSeeds, size, cache: false, signal, onProgress })
+        return image.channels === 3 ? drawn : greyed(drawn)
+      }
+      if (!folder)
+        throw new Error(
+          `there is no data set "${set}"; choose one of ${Object.keys(faces).join(', ')}, or put a folder of pictures into data/datasets`,
+        )
+      const { folderDataSet } = await import('../train/datasets/folder.ts')
+      const channels = image.channels === 1 ? 1 : 3
+      const attributes = await attributesIn(folder)
+      const { data } = await folderDataSet({ path: folder, attributes, size, channels, test: count, seed })
+      const found = { ...data.test, name: set }
+      others.set(found, { ...data.train, name: set })
+      return found
+    },
+    reader(data, hooks) {
+      const key = data.name.startsWith('avatars') && data.shape[2] === 3 ? `faces ${data.shape[0]}` : undefined
+      const known = key === undefined ? undefined : readers.get(key)
+      if (known) return known
+      const opened = openReader(data, others.get(data), hooks)
+      if (key !== undefined) {
+        readers.set(key, opened)
+        opened.catch(() => readers.delete(key))
+      }
+      return opened
+    },
+  }
+}
+
+async function openReader(data: DataSet, others: DataSet | undefined, hooks: SourceHooks): Promise<AttributeReader> {
+  if (!data.attributes) throw new Error(`${data.name} has no attributes to read; give a data set with an attributes.csv`)
+  const { avatarReader, trainedReader } = await import('../train/readers.ts')
+  const options = { signal: hooks.signal, reporter: reporterOf(hooks), shipped: shippedReader() }
+  if (data.name.startsWith('avatars') && data.shape[2] === 3) return avatarReader(data.attributes.names, data.shape[0], options)
+  if (!others) throw new Error(`${data.name}: there are no other pictures for a reader of its attributes to learn from`)
+  return trainedReader(others, options)
+}
+
+const reporterOf = ({ progress }: SourceHooks): Reporter => ({ step: (done, total) => progress(done, total), say: () => {} })
+
+function sideOf({ image: { height, width } }: DataSetRequest): number {
+  if (height !== width) throw new Error(`data sets are of square pictures; this model wants ${height}×${width}`)
+  return height
+}
+
+async function attributesIn(folder: string): Promise<string | undefined> {
+  const { access } = await import('node:fs/promises')
+  const file = path.join(folder, 'attributes.csv')
+  return access(file).then(
+    () => file,
+    () => undefined,
+  )
+}
+
+/** Bytes [N,H,W,3] as grey, by ITU-R 601-2 luma as PIL greys. */
+function greyed(data: DataSet): DataSet {
+  const images = Uint8Array.from({ length: data.images.length / 3 }, (_, i) => {
+    const [r, g, b] = [data.images[3 * i], data.images[3 * i + 1], data.images[3 * i + 2]]
+    return Math.round(0.299 * r + 0.587 * g + 0.114 * b)
+  })
+  return { ...data, shape: [data.shape[0], data.shape[1], 1], images }
+}

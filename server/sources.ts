@@ -1,0 +1,13 @@
+import type { AttributeReader } from '../analysis/attribute-reader.ts'
+import type { DataSet } from '../analysis/data-set.ts'
+import type { DataSetRequest } from '../nodes/node.ts'
+
+/** What a source may tell and hear while it works. */
+export type SourceHooks = { readonly signal: AbortSignal; progress(done: number, total: number): void }
+
+/** Where labelled pictures, and what reads them, come from. The server does not know; its program says (cli/sources.ts). */
+export type Sources = {
+  /** `folder` is the path of the folder of pictures that `set` names, where it names one. */
+  dataSet(request: DataSetRequest, folder: string | undefined, hooks: SourceHooks): Promise<DataSet>
+  reader(data: DataSet, hooks: SourceHooks): Promise<AttributeReader>
+}

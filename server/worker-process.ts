@@ -1,0 +1,56 @@
+import { loadPatronus } from '../engine/load.ts'
+import { chooseDevice, type DeviceName } from '../engine/device.ts'
+import { catalog } from '../nodes/index.ts'
+import type { FromWorker, ToWorker } from './child-runner.ts'
+import { createFiles } from './files.ts'
+import { createOutbox } from './outbox.ts'
+import type { Runner } from './runner.ts'
+import type { Sources } from './sources.ts'
+import { createWorker } from './worker.ts'
+
+/** The worker process: hears jobs over IPC, runs them, tells what happens. Ends with its parent. Called once, by the program's own entry. */
+export function runWorkerProcess(sources: Sources): void {
+  let worker: Runner | undefined
+
+  const say = (message: FromWorker) => {
+    if (process.connected) process.send!(message, undefined, undefined, () => {})
+  }
+
+  function begin({ roots, device, warm }: Extract<ToWorker, { type: 'start' }>): Runner {
+    return createWorker({
+      catalog,
+      files: createFiles(roots),
+      warm,
+      sources,
+      load: file => loadPatronus(file, { device: device as DeviceName }),
+      findDevice: async () => {
+        const choice = await chooseDevice(device as DeviceName)
+        return {
+          device: choice.device,
+          report: [choice.reason, ...choice.found.map(found => `${found.device}: ${found.detail}`)].join('\n'),
+        }
+      },
+      onDevice: report => say({ type: 'device', report }),
+    })
+  }
+
+  const outbox = createOutbox((events, batch) => say({ type: 'events', events, ...(batch !== undefined && { batch }) }))
+
+  async function run({ job }: Extract<ToWorker, { type: 'run' }>): Promise<void> {
+    const outcome = await worker!.run(job, outbox.put)
+    outbox.flush()
+    say({ type: 'done', promptId: job.promptId, outcome })
+  }
+
+  process.on('message', (message: ToWorker) => {
+    if (message.type === 'start') worker = begin(message)
+    else if (message.type === 'run') void run(message)
+    else if (message.type === 'cancel') worker?.cancel(message.promptId)
+    else if (message.type === 'free') worker?.free(message.what)
+    else if (message.type === 'stop') process.exit(0)
+    else if (message.type === 'taken') outbox.taken(message.batch)
+  })
+  process.on('disconnect', () => process.exit(0))
+  // The terminal sends Ctrl-C to the whole group; the parent decides when this process ends.
+  process.on('SIGINT', () => {})
+}
