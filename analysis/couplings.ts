@@ -1,0 +1,161 @@
+/**
+ * Shortcuts without labels: each prototype is raised, and every other one is asked whether it answers elsewhere in the picture.
+ * What is raised at the hair has no business at the mouth. Couplings that a clean model of the same pictures has as well are in
+ * the pictures; the rest is suspicious.
+ */
+import type { Patronus } from '../engine/patronus.ts'
+import { activationOf } from '../model/prototypes.ts'
+import { receptiveField, type ReceptiveField } from '../model/receptive-field.ts'
+import { rows, type Tensor } from '../model/tensor.ts'
+import type { Atlas } from './atlas.ts'
+import { shiftOf, type Shift } from './diagnose.ts'
+import { pearson } from './metrics/correlation.ts'
+import { column } from './ranges.ts'
+
+/** How the prototypes of a reading encoder answer to one raised prototype, outside the box of the raised one. */
+export type Answers = {
+  readonly raised: number
+  /** Change of s_k outside, in standard deviations of s_k over usual pictures: [faces,m]. */
+  readonly changes: Tensor
+  /** Cell where s_k changed most on average, one an entry of m. */
+  readonly places: readonly number[]
+}
+
+export type Place = { readonly x: number; readonly y: number }
+
+export type Coupling = {
+  /** Prototype of the model asked about, and the one of the reading encoder that answers. */
+  readonly raised: number
+  readonly answers: number
+  /** Mean answer in standard deviations of what is usual, with its interval over pictures. */
+  readonly answer: Shift
+  /** The prototype of the clean model that is most like the raised one, how alike (correlation), and the answer to it. */
+  readonly clean?: { readonly prototype: number; readonly alike: number; readonly answer: number }
+  /** `answer` less what the clean model has: couplings are sorted by its size. */
+  readonly excess: number
+  /** Middle of the patch that was raised and of the patch that answers, in pixels, over pictures. */
+  readonly from: Place
+  readonly to: Place
+}
+
+/** Reads an atlas with an encoder: of its own model, or of another over pictures of the same size and the same patches. */
+export async function readAnswers(atlas: Atlas, reader: Patronus): Promise<Answers[]> {
+  const { info } = reader
+  const field = fieldOf(reader)
+  const usual = await maps(reader, atlas.rebuilt)
+  const spread = info.ranges?.map(({ std }) => std)
+  const found: Answers[] = []
+  for (const [i, { prototype, cells }] of atlas.entries.entries()) {
+    const seen = await maps(reader, rows(atlas.images, i * atlas.faces, (i + 1) * atlas.faces))
+    found.push({ raised: prototype, ...changesOutside(usual, seen, cells, field, spread) })
+  }
+  return found
+}
+
+const fieldOf = ({ info: { config } }: Patronus): ReceptiveField => receptiveField(config.encoder, config.image.height)
+
+/** s of every cell, [B,n,n,m]. */
+async function maps(patronus: Patronus, images: Tensor): Promise<Tensor> {
+  const distances = await patronus.distances(images)
+  return { shape: distances.shape, data: distances.data.map(d => activationOf(d, patronus.info.config.prototypes.epsilon)) }
+}
+
+/** Cells that see no pixel of what `cell` sees. */
+function outside({ n, jump, size }: ReceptiveField, cell: number): number[] {
+  const [row, at] = [Math.floor(cell / n), cell % n]
+  const far = (a: number, b: number) => Math.abs(a - b) * jump >= size
+  return Array.from({ length: n * n }, (_, c) => c).filter(c => far(Math.floor(c / n), row) || far(c % n, at))
+}
+
+function changesOutside(
+  { shape: [faces, n, , m], data: before }: Tensor,
+  { data: after }: Tensor,
+  cells: readonly number[],
+  field: ReceptiveField,
+  spread: readonly number[] | undefined,
+): Pick<Answers, 'changes' | 'places'> {
+  const changes = new Float32Array(faces * m)
+  const sums = new Float64Array(n * n * m)
+  for (let e = 0; e < faces; e++) {
+    const [topBefore, topAfter] = [new Float32Array(m), new Float32Array(m)]
+    for (const cell of outside(field, cells[e])) {
+      const from = (e * n * n + cell) * m
+      for (let k = 0; k < m; k++) {
+        const [b, a] = [before[from + k], after[from + k]]
+        topBefore[k] = Math.max(topBefore[k], b)
+        topAfter[k] = Math.max(topAfter[k], a)
+        sums[cell * m + k] += a - b
+      }
+    }
+    for (let k = 0; k < m; k++) changes[e * m + k] = (topAfter[k] - topBefore[k]) / Math.max(spread?.[k] ?? 1, 1e-6)
+  }
+  return {
+    changes: { shape: [faces, m], data: changes },
+    places: Array.from({ length: m }, (_, k) => placeOf(sums, n * n, m, k)),
+  }
+}
+
+/** Cell with the largest |Σ change| of prototype k. */
+function placeOf(sums: Float64Array, cells: number, m: number, k: number): number {
+  let best = 0
+  for (let c = 1; c < cells; c++) if (Math.abs(sums[c * m + k]) > Math.abs(sums[best * m + k])) best = c
+  return best
+}
+
+export type CleanModel = {
+  readonly answers: readonly Answers[]
+  /** s of the same pictures by the model asked about and by the clean one, [N,m] and [N,m']. */
+  readonly s: Tensor
+  readonly cleanS: Tensor
+}
+
+/**
+ * The couplings of a model, the most suspicious first: at most one for each answering prototype and raised prototype. `answers` are
+ * read by the clean model's encoder where there is one, else by the model's own. Those whose interval holds 0 are left out.
+ */
+export function couplings(
+  atlas: Atlas,
+  answers: readonly Answers[],
+  reader: Patronus,
+  { seed, clean }: { seed: number; clean?: CleanModel },
+): Coupling[] {
+  const field = fieldOf(reader)
+  const found = answers.flatMap(({ raised, changes, places }, i) => {
+    const alike = clean && mostAlike(column(clean.s, raised), clean.cleanS)
+    const theirs = alike && clean.answers.find(other => other.raised === alike.prototype)
+    return places.flatMap((cell, k): Coupling[] => {
+      const values = column(changes, k)
+      if (!clean && k === raised) return []
+      const answer = shiftOf(values, { seed, resamples: 500 })
+      const known = theirs && mean(column(theirs.changes, k))
+      if (!answer.interval || (answer.interval.low <= 0 && answer.interval.high >= 0)) return []
+      return [
+        {
+          raised,
+          answers: k,
+          answer,
+          ...(alike && known !== undefined && { clean: { ...alike, answer: known } }),
+          excess: answer.mean - (known ?? 0),
+          from: middle(atlas.entries[i].cells, field),
+          to: middle([cell], field),
+        },
+      ]
+    })
+  })
+  return found.sort((a, b) => Math.abs(b.excess) - Math.abs(a.excess))
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** The column of `others` that goes with `values` best. */
+function mostAlike(values: readonly number[], others: Tensor): { prototype: number; alike: number } {
+  const all = Array.from({ length: others.shape[1] }, (_, k) => pearson(values, column(others, k)) ?? 0)
+  const prototype = all.indexOf(Math.max(...all))
+  return { prototype, alike: all[prototype] }
+}
+
+/** Mean centre of cells, in pixels. */
+function middle(cells: readonly number[], { n, jump, start }: ReceptiveField): Place {
+  const at = (index: number) => start + index * jump
+  return { x: mean(cells.map(c => at(c % n))), y: mean(cells.map(c => at(Math.floor(c / n)))) }
+}

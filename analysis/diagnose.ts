@@ -1,0 +1,178 @@
+/**
+ * Shortcut diagnosis (spec section 6.8), as a number: prototypes that stand for A are raised on pictures, a reader that knows
+ * nothing of the model says how likely each attribute is before and after, and B should not have moved.
+ */
+import type { Patronus } from '../engine/patronus.ts'
+import { random } from '../model/noise.ts'
+import { dims, type Tensor } from '../model/tensor.ts'
+import type { AttributeReader } from './attribute-reader.ts'
+import { attribute, pictures, type DataSet } from './data-set.ts'
+import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
+import { meanOf } from './metrics/statistics.ts'
+import { checkPrototype, maximumOf, withColumn } from './ranges.ts'
+import { invertMany, sampleMany, type BatchedOptions } from './regenerate.ts'
+import type { Hooks } from './sampling.ts'
+import { standFor } from './stand-for.ts'
+
+/** Prototypes to raise together, each to its own maximum or to one value, and what they are taken to stand for. */
+export type Raise = { readonly name: string; readonly prototypes: readonly number[]; readonly value?: number }
+
+/** E[ΔP(B)] over pictures, with the percentile bootstrap's interval; `null` for a single picture. */
+export type Shift = { readonly mean: number; readonly interval: Interval | null }
+
+export type RaiseEffect = {
+  readonly raise: Raise
+  /** P(B | x') - P(B | x0), one entry an attribute of the reader. */
+  readonly shifts: readonly Shift[]
+  /** The same of every picture, [N,A]. */
+  readonly deltas: Tensor
+  /** x' [N,H,W,C], not clipped. */
+  readonly images: Tensor
+}
+
+export type Diagnosis = {
+  /** The reader's attributes: what the columns of every table mean. */
+  readonly attributes: readonly string[]
+  readonly pictures: number
+  /** Pictures formed again with nothing raised: what inversion and sampling alone do. */
+  readonly unchanged: RaiseEffect
+  readonly raises: readonly RaiseEffect[]
+}
+
+export type DiagnoseOptions = BatchedOptions & { readonly seed: number; readonly resamples?: number }
+
+/** Raises each group in turn on x0 [N,H,W,C] -1 … 1, and reads what came of it. Inversion is shared. */
+export async function raiseEffects(
+  patronus: Patronus,
+  x0: Tensor,
+  reader: AttributeReader,
+  raises: readonly Raise[],
+  options: DiagnoseOptions,
+  { onStep }: Hooks = {},
+): Promise<Diagnosis> {
+  const { N } = dims(x0, 'N H W C')
+  if (N === 0) throw new Error('diagnosis: wanted at least one picture, got none')
+  for (const { prototypes } of raises) prototypes.forEach(j => checkPrototype(j, patronus.info))
+  const { s } = await patronus.encode(x0)
+  const before = await reader.probabilities(x0)
+  const runs = 2 + raises.length
+  const stage = (run: number): Hooks => ({ onStep: (done, count, x) => onStep?.(run * count + done, runs * count, x) })
+  const noise = await invertMany(patronus, x0, s, options, stage(0))
+  const see = async (raise: Raise, run: number) => {
+    const images = await sampleMany(patronus, noise, raised(patronus, s, raise), options, stage(run))
+    return effectOf(raise, before, await reader.probabilities(images), images, options)
+  }
+  const unchanged = await see({ name: 'nothing', prototypes: [] }, 1)
+  const effects: RaiseEffect[] = []
+  for (const [i, raise] of raises.entries()) effects.push(await see(raise, 2 + i))
+  return { attributes: reader.names, pictures: N, unchanged, raises: effects }
+}
+
+const raised = (patronus: Patronus, s: Tensor, { prototypes, value }: Raise): Tensor =>
+  prototypes.reduce((edited, j) => withColumn(edited, j, value ?? maximumOf(j, patronus.info, s)), s)
+
+function effectOf(
+  raise: Raise,
+  before: Tensor,
+  after: Tensor,
+  images: Tensor,
+  { seed, resamples }: DiagnoseOptions,
+): RaiseEffect {
+  const { N, A } = dims(before, 'N A')
+  const deltas = { shape: [N, A], data: after.data.map((value, i) => value - before.data[i]) }
+  const shifts = Array.from({ length: A }, (_, a) => shiftOf(columnOf(deltas, a), { seed, resamples }))
+  return { raise, shifts, deltas, images }
+}
+
+export const shiftOf = (values: readonly number[], options: { seed: number; resamples?: number }): Shift => ({
+  mean: meanOf(values)!,
+  interval: bootstrapInterval(values, options),
+})
+
+/** Column a of [N,A] as numbers. */
+export const columnOf = ({ shape: [N, A], data }: Tensor, a: number): number[] =>
+  Array.from({ length: N }, (_, i) => data[i * A + a])
+
+/** For every attribute that varies in the set, the prototypes that stand for it; those that do not vary are left out. */
+export function raisesOf(s: Tensor, data: DataSet, top: number): Raise[] {
+  return (data.attributes?.names ?? []).flatMap(name => {
+    const labels = attribute(data, name).subarray(0, s.shape[0])
+    if (labels.every(label => label === labels[0])) return []
+    return [{ name, prototypes: standFor(s, labels, name, top).map(({ prototype }) => prototype) }]
+  })
+}
+
+/** `groups` sets of `size` prototypes drawn at random from those that none of `except` holds: what raising anything does. */
+export function randomRaises(count: number, size: number, groups: number, except: readonly number[], seed: number): Raise[] {
+  const stream = random(seed)
+  return Array.from({ length: groups }, (_, g) => {
+    const left = Array.from({ length: count }, (_, j) => j).filter(j => !except.includes(j))
+    const prototypes = Array.from({ length: Math.min(size, left.length) }, () => left.splice(stream.int(left.length), 1)[0])
+    return { name: `random ${g + 1}`, prototypes }
+  })
+}
+
+/** The first `count` pictures of a set, [count,H,W,C] -1 … 1. */
+export function firstPictures(data: DataSet, count: number): Tensor {
+  const indices = Array.from({ length: count }, (_, i) => i)
+  return { shape: [count, ...data.shape], data: pictures(data, indices) }
+}
+
+/** One cell of the matrix of attribute pairs. */
+export type Pair = {
+  /** What was raised, and what was read. */
+  readonly raised: string
+  readonly read: string
+  readonly shift: Shift
+  /** The same pair in the control model; absent without one. */
+  readonly control?: Shift
+  /** Largest |shift| of `read` under random prototypes: less than this says nothing. */
+  readonly random: number
+  /** |shift| beyond what the control and the random prototypes explain; pairs are sorted by it. */
+  readonly suspicion: number
+}
+
+/**
+ * All pairs A → B with A ≠ B, the most suspicious first. Attributes of one exclusive group (hair colours) cannot both be there: a
+ * pair of them is no shortcut and is left out.
+ */
+export function suspiciousPairs(
+  diagnosis: Diagnosis,
+  random: readonly RaiseEffect[],
+  control?: Diagnosis,
+  exclusive: readonly (readonly string[])[] = [],
+): Pair[] {
+  const { attributes } = diagnosis
+  const apart = (a: string, b: string) => exclusive.some(group => group.includes(a) && group.includes(b))
+  const pairs = diagnosis.raises.flatMap(({ raise, shifts }) =>
+    attributes.flatMap((read, b) => {
+      if (read === raise.name || apart(read, raise.name)) return []
+      const same = control?.raises.find(other => other.raise.name === raise.name)?.shifts[b]
+      const noise = Math.max(0, ...random.map(effect => Math.abs(effect.shifts[b].mean)))
+      const explained = Math.max(noise, Math.abs(same?.mean ?? 0))
+      const suspicion = Math.max(0, Math.abs(shifts[b].mean) - explained)
+      return [{ raised: raise.name, read, shift: shifts[b], ...(same && { control: same }), random: noise, suspicion }]
+    }),
+  )
+  return pairs.sort((p, q) => q.suspicion - p.suspicion || Math.abs(q.shift.mean) - Math.abs(p.shift.mean))
+}
+
+/** So many pictures with both would be expected by chance before "never together" means anything. */
+const enough = 5
+
+/** Attributes of which every picture of a set has at most one, as groups of two or more. */
+export function exclusiveGroups(data: DataSet): string[][] {
+  const names = data.attributes?.names ?? []
+  const columns = names.map(name => attribute(data, name))
+  const share = columns.map(column => column.reduce((sum, value) => sum + value, 0) / column.length)
+  const never = (a: number, b: number) =>
+    share[a] * share[b] * columns[a].length >= enough && columns[a].every((value, i) => value + columns[b][i] < 2)
+  const groups: number[][] = []
+  for (let a = 0; a < names.length; a++) {
+    if (!columns[a].includes(1)) continue
+    const home = groups.find(group => group.every(b => never(a, b)))
+    if (home) home.push(a)
+    else groups.push([a])
+  }
+  return groups.filter(group => group.length > 1).map(group => group.map(a => names[a]))
+}
