@@ -1,8 +1,10 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
+import { tableCsv } from '../analysis/csv.ts'
 import { plotSvg } from '../analysis/plot-svg.ts'
-import type { Table, Ui } from '../nodes/node.ts'
+import type { Ui } from '../nodes/node.ts'
 import { writeWhole } from '../server/context.ts'
+import { slug } from './slug.ts'
 
 /** What one node of a run shows, as files in the output folder and lines of text. */
 export type NodeOutput = {
@@ -37,19 +39,12 @@ export async function keepOutputs(
       await writeWhole(file, Buffer.from(text))
       files.push(file)
     }
-    for (const table of ui.tables ?? []) await write(place('csv'), csv(table))
+    for (const table of ui.tables ?? []) await write(place('csv'), tableCsv(table))
     for (const plot of ui.plots ?? []) await write(place('svg'), plotSvg(plot))
     kept.push({ node, title, files, text: ui.text ?? [] })
   }
   return kept
 }
-
-const slug = (title: string): string =>
-  title
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')
-    .slice(0, 60)
 
 /** Names `<stem>_00001_.<extension>` and so on, counting on from what lies in the folder. */
 async function numbered(folder: string, stem: string): Promise<(extension: string) => string> {
@@ -59,13 +54,4 @@ async function numbered(folder: string, stem: string): Promise<(extension: strin
   )
   let next = Math.max(0, ...taken)
   return extension => path.join(folder, `${stem}_${String(++next).padStart(5, '0')}_.${extension}`)
-}
-
-/** RFC 4180; an absent value is an empty cell. */
-export function csv({ columns, rows }: Pick<Table, 'columns' | 'rows'>): string {
-  const cell = (value: string | number | null) => {
-    const text = String(value ?? '')
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-  }
-  return [columns, ...rows].map(row => `${row.map(cell).join(',')}\n`).join('')
 }

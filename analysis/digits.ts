@@ -1,0 +1,28 @@
+/** Numbers as a reader wants them: enough digits to compare, the same number of decimals down a column. */
+
+const MINUS = '\u2212'
+
+/** How one column of a table writes its numbers: counts as they are, others with three digits of the largest. */
+export function digitsOf(values: readonly number[]): (value: number) => string {
+  const finite = values.filter(Number.isFinite)
+  if (finite.every(Number.isInteger)) return value => signed(value, grouped(Math.abs(value)))
+  const top = finite.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  const decimals = Math.min(6, Math.max(top < 1000 ? 1 : 0, 2 - Math.floor(Math.log10(top))))
+  return value => signed(value, fixedOrShort(Math.abs(value), decimals))
+}
+
+/** A number that stands alone: counts in full, others to three digits. */
+export const digits = (value: number): string => digitsOf([value])(value)
+
+/** Small neighbours of large numbers keep two digits of their own: 0.0004 beside 12.5 is not 0. */
+function fixedOrShort(size: number, decimals: number): string {
+  if (size >= 1e7) return size.toExponential(2)
+  const text = size.toFixed(decimals)
+  if (Math.abs(Number(text) - size) <= 0.05 * size) return size >= 10_000 ? grouped(Math.round(size)) : text
+  return size < 1e-4 ? size.toExponential(1) : String(Number(size.toPrecision(2)))
+}
+
+const grouped = (size: number): string => (size >= 1e15 ? size.toExponential(2) : size < 10_000 ? String(size) : commas(size))
+const commas = (whole: number): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ',')
+
+const signed = (value: number, size: string): string => (!Number.isFinite(value) ? '–' : value < 0 ? `${MINUS}${size}` : size)
