@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { atlasCommand } from './atlas.ts'
 import { benchCommand } from './bench.ts'
 import { dataCommand } from './data.ts'
 import { exportOnnxCommand } from './export-onnx.ts'
@@ -30,6 +31,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(importCommand())
     .addCommand(infoCommand())
     .addCommand(exportOnnxCommand())
+    .addCommand(atlasCommand())
     .addCommand(qualityCommand())
     .addCommand(benchCommand(house))
   for (const command of program.commands) command.copyInheritedSettings(program)

@@ -28,8 +28,9 @@ export const subjectCommand = (name: string, description: string): Command =>
 
 export type Subject = {
   readonly patronus: Patronus
-  readonly train: DataSet
   readonly test: DataSet
+  /** Its training pictures, loaded when asked for. */
+  train(): Promise<DataSet>
   readonly reporter: Reporter
   readonly signal: AbortSignal
   /** What makes a report repeatable; analyses add their own. */
@@ -42,7 +43,7 @@ export async function withSubject<T>(
   { data, device, seed }: SubjectOptions,
   run: (subject: Subject) => Promise<T>,
 ): Promise<T> {
-  const [{ chooseDevice }, { loadPatronus }, { readConfig }, { dataOf }, { loadData }, { reporter }] = await Promise.all([
+  const [{ chooseDevice }, { loadPatronus }, { readConfig }, { dataOf }, { loadSplit }, { reporter }] = await Promise.all([
     import('../engine/device.ts'),
     import('../engine/load.ts'),
     import('../train/configs.ts'),
@@ -58,16 +59,17 @@ export async function withSubject<T>(
     const patronus = await loadPatronus(checkpoint, { device: chosen })
     try {
       const config = data === undefined ? dataOf(patronus.info) : (await readConfig(data)).data
-      const sets = await loadData(config, { signal: stop.signal, reporter: told })
+      const load = (split: 'train' | 'test') => loadSplit(config, split, { signal: stop.signal, reporter: told })
+      const test = await load('test')
       const facts = [
         ['command', `patronus ${process.argv.slice(2).join(' ')}`],
         ['checkpoint', `${patronus.info.name}, ${patronus.id}`],
-        ['data set', sets.test.name],
+        ['data set', test.name],
         ['seed', String(seed)],
         ['device', `${chosen.device}: ${chosen.reason}`],
         ['versions', `Node ${process.version}`],
       ] as const
-      return await run({ patronus, ...sets, reporter: told, signal: stop.signal, facts })
+      return await run({ patronus, test, train: () => load('train'), reporter: told, signal: stop.signal, facts })
     } finally {
       await patronus.dispose()
     }

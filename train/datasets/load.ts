@@ -2,28 +2,40 @@ import type { DataConfig } from '../config.ts'
 import { type Reporter, silent } from '../progress.ts'
 import { avatars } from './avatars.ts'
 import { countOf, type DataSet } from '../../analysis/data-set.ts'
-import { folderDataSet } from './folder.ts'
+import { folderDataSet, type FolderOptions } from './folder.ts'
 import { idxDataSet } from './idx.ts'
 
 export type Splits = { readonly train: DataSet; readonly test: DataSet }
 
+type LoadOptions = { readonly signal?: AbortSignal; readonly reporter?: Reporter }
+
 /** The two halves of the data set a config names. Test pictures are never trained on. */
-export async function loadData(
+export async function loadData(config: DataConfig, options: LoadOptions = {}): Promise<Splits> {
+  if (config.kind === 'folder') return loadFolder(config, options)
+  return { test: await loadSplit(config, 'test', options), train: await loadSplit(config, 'train', options) }
+}
+
+/** One half of it: most questions need no training pictures. */
+export async function loadSplit(
   config: DataConfig,
-  { signal, reporter = silent }: { signal?: AbortSignal; reporter?: Reporter } = {},
-): Promise<Splits> {
-  if (config.kind === 'avatars') {
-    const { size, seed, bias } = config
-    const common = { size, signal, onProgress: (done: number, all: number) => reporter.step(done, all, 'faces drawn') }
-    // A biased model is judged on balanced faces, but with no hair colour that it has never seen.
-    const test = await avatars({ ...common, count: config.test, seed: seed + 1_000_000, bias: 0, redHair: bias === 0 })
-    return { train: await avatars({ ...common, count: config.train, seed, bias }), test }
-  }
+  split: keyof Splits,
+  { signal, reporter = silent }: LoadOptions = {},
+): Promise<DataSet> {
+  if (config.kind === 'folder') return (await loadFolder(config, { reporter }))[split]
   if (config.kind === 'idx') {
     const { path, size, classes } = config
-    const split = (name: 'train' | 'test') => idxDataSet(path, name, { size, classes, count: config[name] })
-    return { train: await split('train'), test: await split('test') }
+    return idxDataSet(path, split, { size, classes, count: config[split] })
   }
+  const { size, seed, bias } = config
+  const onProgress = (done: number, all: number) => reporter.step(done, all, 'faces drawn')
+  const common = { size, count: config[split], signal, onProgress }
+  // A biased model is judged on balanced faces, but with no hair colour that it has never seen.
+  return split === 'train'
+    ? avatars({ ...common, seed, bias })
+    : avatars({ ...common, seed: seed + 1_000_000, bias: 0, redHair: bias === 0 })
+}
+
+async function loadFolder(config: FolderOptions, { reporter = silent }: LoadOptions): Promise<Splits> {
   const { data, skipped } = await folderDataSet(config)
   for (const { file, reason } of skipped) reporter.say(`left out ${file}: ${reason}`)
   return data

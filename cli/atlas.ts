@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { parsePrototypes } from '../analysis/edits.ts'
+import { folderArtefacts } from './artefacts.ts'
+import { whole } from './options.ts'
+import { subjectCommand, withSubject, type SubjectOptions } from './subject.ts'
+
+type AtlasOptions = SubjectOptions & {
+  readonly faces: number
+  readonly steps: number
+  readonly batch: number
+  readonly prototypes?: string
+  readonly beside: boolean
+}
+
+/** `patronus atlas`: every prototype drawn, once and for all. */
+export const atlasCommand = (): Command =>
+  subjectCommand('atlas', 'draw every prototype on a few pictures; puts the atlas beside the checkpoint, and a report')
+    .option('--faces <n>', 'test pictures each prototype is raised on', whole(1, 64), 8)
+    .option('--steps <K>', 'steps of inversion and sampling', whole(2, 1000), 25)
+    .option('--batch <n>', 'pictures a network call', whole(1, 512), 32)
+    .option('--prototypes <list>', 'only these, such as "3, 17, 30-32"; then nothing is put beside the checkpoint')
+    .option('--no-beside', 'write the report only')
+    .addHelpText('after', '\nCtrl-C stops; the same command goes on where it stopped.')
+    .action(atlas)
+
+async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
+  const [{ makeAtlas }, { atlasReport }, { firstPictures }, { writeReport }, { writeAtlas }] = await Promise.all([
+    import('../analysis/atlas.ts'),
+    import('../analysis/reports/atlas.ts'),
+    import('../analysis/diagnose.ts'),
+    import('./report-files.ts'),
+    import('../train/atlas-sheet.ts'),
+  ])
+  await withSubject(checkpoint, options, async ({ patronus, test, reporter, signal, facts }) => {
+    const { faces, steps, batch } = options
+    const prototypes = options.prototypes === undefined ? undefined : parsePrototypes(options.prototypes)
+    const made = await makeAtlas(patronus, firstPictures(test, faces), { steps, batch, prototypes }, folderArtefacts(), {
+      onStep: (done, total) => {
+        signal.throwIfAborted()
+        reporter.step(done, total, `steps of ${batch} pictures`)
+      },
+    })
+    const files = await writeReport(options.out, `${patronus.info.name}-atlas`, atlasReport(made, patronus.info, facts))
+    if (options.beside && !prototypes && checkpoint.endsWith('.safetensors'))
+      files.push(...(await writeAtlas(checkpoint.replace(/\.safetensors$/, ''), made, patronus.id)))
+    process.stdout.write(files.map(file => `${file}\n`).join(''))
+  })
+}
