@@ -9,7 +9,7 @@ import { concat, rows, type Tensor } from '../model/tensor.ts'
 import { cellSize, drawGrid } from './draw-grid.ts'
 import type { Table } from './node.ts'
 import { defineNode } from './node.ts'
-import { rounded, tableText } from './table-text.ts'
+import { roundedOrNull, tableText } from './table-text.ts'
 
 export default defineNode({
   type: 'PatronusChangeMap',
@@ -112,7 +112,6 @@ function labelOf({ inside, largest }: Measured, image: number): string {
 
 /** One row a picture, and their mean; what only a located prototype has is left out without one. */
 function tableOf(measured: readonly Measured[], edited: { prototype: number; info: CheckpointInfo } | undefined): Table {
-  const number = (value: number | null | undefined) => (value == null ? null : rounded(value))
   const values = ({ mean, largest, place, inside }: Measured) => [
     mean,
     largest,
@@ -127,6 +126,6 @@ function tableOf(measured: readonly Measured[], edited: { prototype: number; inf
   return {
     title: `Change per picture, 0 … 1${of}`,
     columns: ['image', 'mean change', 'largest change', ...located],
-    rows: [...each.map((row, image) => [image, ...row.map(number)]), ['mean', ...mean.map(number)]],
+    rows: [...each.map((row, image) => [image, ...row.map(roundedOrNull)]), ['mean', ...mean.map(roundedOrNull)]],
   }
 }

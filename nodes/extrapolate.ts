@@ -10,7 +10,7 @@ import { cellSize, drawGrid } from './draw-grid.ts'
 import { liveSteps } from './live-steps.ts'
 import type { Table } from './node.ts'
 import { defineNode } from './node.ts'
-import { rounded, tableText } from './table-text.ts'
+import { rounded, roundedOrNull, tableText } from './table-text.ts'
 
 export default defineNode({
   type: 'PatronusExtrapolate',
@@ -74,7 +74,7 @@ function gridOf(found: readonly Extrapolation[], info: CheckpointInfo): PictureG
         label: `prototype ${prototypeLabel(prototype, info)}, image ${image}: s was ${before.toFixed(2)}${known}`,
         cells: values.map((value, v) => ({
           picture: rows(large, v, v + 1),
-          caption: [`set to ${value.toFixed(2)}`, `encoder reads ${after[v].toFixed(2)}`],
+          caption: [`set to ${value.toFixed(2)}`, `encoder reads ${Number.isFinite(after[v]) ? after[v].toFixed(2) : 'nothing'}`],
         })),
       }
     }),
@@ -93,7 +93,7 @@ function tableOf(found: readonly Extrapolation[], info: CheckpointInfo): Table {
         rounded(before),
         rounded(value),
         most ? rounded(value / most) : null,
-        rounded(after[v]),
+        roundedOrNull(after[v]),
       ])
     }),
   }

@@ -191,6 +191,11 @@ describe('Extrapolate', () => {
     expect(maxDifference(given.images.data, swept.data)).toBeLessThan(1e-4)
   })
 
+  test('has no reading, and no NaN, of a picture driven beyond all numbers', async () => {
+    const { table } = await extrapolate({ images: pictures(1), prototypes: '2', to: 1e39, count: 2 })
+    expect(column(table, 's read')).toEqual([expect.any(Number), null])
+  })
+
   test("multiplies the prototype's own maximum when asked", async () => {
     const { table } = await extrapolate({ unit: 'times its maximum', prototypes: '3', images: pictures(1, 1), to: 2, count: 3 })
     expect(column(table, 'set to')).toEqual([0, 0.8, 1.6])
