@@ -27,6 +27,14 @@ export function crop(image: Tensor, { x0, y0, x1, y1 }: Box): Tensor {
   return out
 }
 
+/** A box on a picture enlarged `factor` times. */
+export const scaled = ({ x0, y0, x1, y1 }: Box, factor: number): Box => ({
+  x0: x0 * factor,
+  y0: y0 * factor,
+  x1: x1 * factor,
+  y1: y1 * factor,
+})
+
 /** RGB with a yellow frame just outside `box` on a dark line, so that it shows on any ground and covers nothing inside. */
 export function drawBox(image: Tensor, box: Box, thickness = 2): Tensor {
   const { H, W } = dims(image, '1 H W C')
@@ -52,12 +60,23 @@ const inferno = [
   [0.988, 0.998, 0.645],
 ] as const
 
+/** Where its points lie, 0…1, for a legend. */
+export const heatStops = inferno.map((_, i) => i / (inferno.length - 1))
+
 /** `at` 0…1 → RGB 0…1. */
 export function heatColor(at: number): [number, number, number] {
   const place = Math.min(1, Math.max(0, at)) * (inferno.length - 1)
   const i = Math.min(inferno.length - 2, Math.floor(place))
   const mix = (c: number) => inferno[i][c] + (place - i) * (inferno[i + 1][c] - inferno[i][c])
   return [mix(0), mix(1), mix(2)]
+}
+
+/** A map [1,H,W] as a picture of its own, RGB: colours over 0 … `top`. */
+export function heatPicture(heat: Tensor, top: number): Tensor {
+  const { H, W } = dims(heat, '1 H W')
+  const out = zeros([1, H, W, 3])
+  for (let i = 0; i < heat.data.length; i++) out.data.set(heatColor(heat.data[i] / Math.max(top, 1e-6)), i * 3)
+  return out
 }
 
 /**
@@ -85,7 +104,7 @@ export function heatOverlay(
 }
 
 /** Value of a grid [rows,columns] between its cells; outside, that of the nearest cell. */
-function bilinear({ shape: [rows, columns], data }: Tensor, row: number, column: number): number {
+export function bilinear({ shape: [rows, columns], data }: Tensor, row: number, column: number): number {
   const [r, c] = [Math.min(rows - 1, Math.max(0, row)), Math.min(columns - 1, Math.max(0, column))]
   const [r0, c0] = [Math.floor(r), Math.floor(c)]
   const [r1, c1] = [Math.min(rows - 1, r0 + 1), Math.min(columns - 1, c0 + 1)]

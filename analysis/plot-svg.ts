@@ -127,10 +127,12 @@ function markLine({ x, label }: { readonly x: number; readonly label: string }, 
   return `<path d="M${px(at)},${size.top}V${size.height - size.bottom}" stroke="#555" stroke-dasharray="2 3"/>${text(at + (isRight ? -4 : 4), size.top + 12 + (index % 4) * 15, label, side)}`
 }
 
-const shorten = (value: string, length: number): string => (value.length > length ? `${value.slice(0, length - 1)}…` : value)
+/** At most `length` characters. */
+export const shorten = (value: string, length: number): string =>
+  value.length > length ? `${value.slice(0, length - 1)}…` : value
 
 /** Text from outside (prototype names) becomes text, never markup; characters XML cannot hold are dropped. */
-const text = (x: number, y: number, value: string, attributes = ''): string =>
+export const text = (x: number, y: number, value: string, attributes = ''): string =>
   `<text x="${px(x)}" y="${px(y)}" ${attributes}>${escapeXml(value)}</text>`
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }

@@ -1,10 +1,10 @@
 /** What a prototype looks like: raise it on a batch of pictures, regenerate them, and look where it is strongest (spec section 6.1). */
 import type { Patronus } from '../engine/patronus.ts'
-import { activationOf } from '../model/prototypes.ts'
 import { exactBox, officialBox, receptiveField, type Box } from '../model/receptive-field.ts'
-import { dims, map, rows, type Tensor } from '../model/tensor.ts'
+import { rows, type Tensor } from '../model/tensor.ts'
 import { checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
 import { invertImages, sampleFrom, type Hooks } from './sampling.ts'
+import { cellMaps, mapOf } from './where.ts'
 
 export type VisualizeOptions = {
   readonly steps: number
@@ -87,11 +87,5 @@ async function locate(
 }
 
 /** s of every cell for one prototype: image [1,H,W,C] → [n,n]. Its highest entry is the image's s_J. */
-export async function activationMap(patronus: Patronus, image: Tensor, prototype: number): Promise<Tensor> {
-  const d = await patronus.distances(image)
-  const { n, width, m } = dims(d, '1 n width m')
-  const { epsilon } = patronus.info.config.prototypes
-  const cells = new Float32Array(n * width)
-  for (let cell = 0; cell < cells.length; cell++) cells[cell] = d.data[cell * m + prototype]
-  return map({ shape: [n, width], data: cells }, distance => activationOf(distance, epsilon))
-}
+export const activationMap = async (patronus: Patronus, image: Tensor, prototype: number): Promise<Tensor> =>
+  mapOf(await cellMaps(patronus, image), 0, prototype)

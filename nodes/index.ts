@@ -1,17 +1,24 @@
 import batchImages from './batch-images.ts'
 import dataSetImages from './data-set-images.ts'
+import blendActivations from './blend-activations.ts'
+import changeMap from './change-map.ts'
 import editPrototype from './edit-prototype.ts'
 import encode from './encode.ts'
+import extrapolate from './extrapolate.ts'
 import gaussianNoise from './gaussian-noise.ts'
+import interpolate from './interpolate.ts'
 import invertDdim from './invert-ddim.ts'
 import loadCheckpoint from './load-checkpoint.ts'
 import loadImage from './load-image.ts'
 import type { AnyNode, Catalog } from './node.ts'
 import previewImage from './preview-image.ts'
 import priorSample from './prior-sample.ts'
+import prototypeHeatMaps from './prototype-heat-maps.ts'
 import sampleDdim from './sample-ddim.ts'
 import saveImage from './save-image.ts'
+import speakHere from './speak-here.ts'
 import traceEmergence from './trace-emergence.ts'
+import varyNoise from './vary-noise.ts'
 import visualizePrototype from './visualize-prototype.ts'
 
 /** Every node the program has, in the order its menus show them. */
@@ -22,12 +29,19 @@ const all: readonly AnyNode[] = [
   dataSetImages,
   encode,
   editPrototype,
+  blendActivations,
+  interpolate,
   invertDdim,
   gaussianNoise,
+  varyNoise,
   sampleDdim,
   priorSample,
   visualizePrototype,
   traceEmergence,
+  extrapolate,
+  prototypeHeatMaps,
+  speakHere,
+  changeMap,
   previewImage,
   saveImage,
 ]

@@ -15,3 +15,7 @@ export function tableText({ title, columns, rows }: Table, most = 40): string {
 
 /** Three decimals: finer than any difference one can see. */
 export const rounded = (value: number): number => Number(value.toFixed(3))
+
+/** The same for what may not exist, or was driven beyond all numbers: null, which a table shows as a dash. */
+export const roundedOrNull = (value: number | null | undefined): number | null =>
+  typeof value === 'number' && Number.isFinite(value) ? rounded(value) : null

@@ -1,4 +1,4 @@
-import { crop, drawBox, enlarge, enlargement, heatOverlay } from '../analysis/overlay.ts'
+import { crop, drawBox, enlarge, enlargement, heatOverlay, scaled } from '../analysis/overlay.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
 import { prototypeLabel } from '../analysis/ranges.ts'
 import { visualize, type Visualization } from '../analysis/visualize.ts'
@@ -82,11 +82,10 @@ function draw(image: Tensor, found: Visualization, { info }: Patronus): { boxed:
   const { encoder, image: size } = info.config
   const factor = enlargement(image, figureSize)
   const { jump, start } = receptiveField(encoder, size.height)
-  const { x0, y0, x1, y1 } = found.box
   const large = enlarge(image, factor)
   const top = Math.max(found.value, ...found.map.data)
   return {
-    boxed: drawBox(large, { x0: x0 * factor, y0: y0 * factor, x1: x1 * factor, y1: y1 * factor }),
+    boxed: drawBox(large, scaled(found.box, factor)),
     patch: crop(image, found.box),
     heat: heatOverlay(large, found.map, { jump: jump * factor, start: start * factor }, top),
   }
