@@ -2,7 +2,7 @@
 import { dims, type Tensor } from '../model/tensor.ts'
 import { heatColor, heatStops } from './overlay.ts'
 import { colored } from './pixels.ts'
-import { shorten, text } from './plot-svg.ts'
+import { fit, text, textWidth } from './figures/draw.ts'
 
 /** A picture [1,H,W,C] 0…1, drawn pixel for pixel, and the lines below it. All pictures of a grid have one size. */
 export type GridCell = { readonly picture: Tensor; readonly caption: readonly string[] }
@@ -28,7 +28,7 @@ export function checkCells(count: number): void {
 
 /** Pixels. */
 const size = { margin: 16, gap: 12, title: 38, label: 24, line: 16, legend: 30, least: 440 }
-const letter = { title: 9.2, label: 7.8, caption: 6.9 } // widths, generous, of the sizes of type below
+const type = { title: 15, label: 13, caption: 11 }
 
 type Placed = { readonly cell: GridCell; readonly x: number; readonly y: number }
 type Layout = {
@@ -60,22 +60,21 @@ function layout({ rows, columns, legend }: PictureGrid): Layout {
 /** The words of a grid as a whole SVG document on white, with its place left for every picture. */
 export function gridSvg(grid: PictureGrid): string {
   const { width, height, cells, labels } = layout(grid)
-  const fit = (value: string, letterWidth: number, room: number) => shorten(value, Math.floor(room / letterWidth))
   const room = width - 2 * size.margin
   const parts = [
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    text(size.margin, 25, fit(grid.title, letter.title, room), 'font-size="15" font-weight="600"'),
+    text(size.margin, 25, fit(grid.title, room, type.title), `font-size="${type.title}" font-weight="600"`),
     ...(grid.legend ? [legendSvg(grid.legend)] : []),
-    ...labels.map(label => text(size.margin, label.y, fit(label.text, letter.label, room), 'font-size="13"')),
+    ...labels.map(label => text(size.margin, label.y, fit(label.text, room, type.label), `font-size="${type.label}"`)),
     ...cells.flatMap(({ cell: { picture, caption }, x, y }) =>
       caption.map((line, i) =>
-        text(x, y + picture.shape[1] + 13 + i * size.line, fit(line, letter.caption, picture.shape[2] + size.gap), 'fill="#444"'),
+        text(x, y + picture.shape[1] + 13 + i * size.line, fit(line, picture.shape[2] + size.gap, type.caption), 'fill="#444"'),
       ),
     ),
   ]
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
-    ` font-family="DejaVu Sans, Arial, sans-serif" font-size="11" fill="#222">${parts.join('')}</svg>`,
+    ` font-family="DejaVu Sans, Arial, sans-serif" font-size="${type.caption}" fill="#222">${parts.join('')}</svg>`,
   ].join('')
 }
 
@@ -84,7 +83,7 @@ function legendSvg({ dark, bright }: NonNullable<PictureGrid['legend']>): string
     const color = heatColor(at).map(value => Math.round(value * 255))
     return `<stop offset="${at}" stop-color="rgb(${color})"/>`
   })
-  const from = size.margin + dark.length * letter.caption + 8
+  const from = size.margin + textWidth(dark, type.caption) + 8
   return [
     `<defs><linearGradient id="heat">${stops.join('')}</linearGradient></defs>`,
     text(size.margin, size.title + 12, dark),

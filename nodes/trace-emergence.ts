@@ -1,7 +1,7 @@
 import { parsePrototypes } from '../analysis/edits.ts'
 import { emergence, type Emergence } from '../analysis/emergence.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
-import { plotSvg } from '../analysis/plot-svg.ts'
+import { plotSvg } from '../analysis/figures/line-plot.ts'
 import { prototypeLabel } from '../analysis/ranges.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import { liveSteps } from './live-steps.ts'
