@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { atlasCommand } from './atlas.ts'
 import { benchCommand } from './bench.ts'
+import { couplingsCommand } from './couplings.ts'
 import { dataCommand } from './data.ts'
+import { diagnoseCommand } from './diagnose.ts'
 import { exportOnnxCommand } from './export-onnx.ts'
 import { describeError, Failure } from './failure.ts'
 import { findHouse } from './house.ts'
@@ -32,6 +34,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(infoCommand())
     .addCommand(exportOnnxCommand())
     .addCommand(atlasCommand())
+    .addCommand(diagnoseCommand())
+    .addCommand(couplingsCommand())
     .addCommand(qualityCommand())
     .addCommand(benchCommand(house))
   for (const command of program.commands) command.copyInheritedSettings(program)

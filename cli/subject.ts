@@ -1,8 +1,10 @@
 import { Command } from 'commander'
-import type { Report } from '../analysis/report.ts'
-import type { DeviceName } from '../engine/device.ts'
-import type { Patronus } from '../engine/patronus.ts'
+import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { DataSet } from '../analysis/data-set.ts'
+import type { Report } from '../analysis/report.ts'
+import type { DeviceChoice, DeviceName } from '../engine/device.ts'
+import type { Patronus } from '../engine/patronus.ts'
+import type { Classifier } from '../train/classifier.ts'
 import type { Reporter } from '../train/progress.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
 import { deviceOption, whole } from './options.ts'
@@ -31,6 +33,9 @@ export type Subject = {
   readonly test: DataSet
   /** Its training pictures, loaded when asked for. */
   train(): Promise<DataSet>
+  /** What reads its attributes in pictures; made when asked for, closed with the rest. */
+  reader(): Promise<AttributeReader>
+  readonly device: DeviceChoice
   readonly reporter: Reporter
   readonly signal: AbortSignal
   /** What makes a report repeatable; analyses add their own. */
@@ -57,6 +62,7 @@ export async function withSubject<T>(
   try {
     const chosen = await chooseDevice(device)
     const patronus = await loadPatronus(checkpoint, { device: chosen })
+    let reader: Promise<Classifier> | undefined
     try {
       const config = data === undefined ? dataOf(patronus.info) : (await readConfig(data)).data
       const load = (split: 'train' | 'test') => loadSplit(config, split, { signal: stop.signal, reporter: told })
@@ -69,8 +75,18 @@ export async function withSubject<T>(
         ['device', `${chosen.device}: ${chosen.reason}`],
         ['versions', `Node ${process.version}`],
       ] as const
-      return await run({ patronus, test, train: () => load('train'), reporter: told, signal: stop.signal, facts })
+      return await run({
+        patronus,
+        test,
+        train: () => load('train'),
+        reader: () => (reader ??= openReader(test, load, told, stop.signal)),
+        device: chosen,
+        reporter: told,
+        signal: stop.signal,
+        facts,
+      })
     } finally {
+      await reader?.then(opened => opened.dispose()).catch(() => {})
       await patronus.dispose()
     }
   } catch (error) {
@@ -79,4 +95,22 @@ export async function withSubject<T>(
   } finally {
     signals.release()
   }
+}
+
+/** Synthetic faces have a reader of their own; other sets teach one on their training pictures, which it then knows but no model does. */
+async function openReader(
+  test: DataSet,
+  load: (split: 'train') => Promise<DataSet>,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<Classifier> {
+  if (!test.attributes) throw new Failure(`${test.name} has no attributes to read; give a data set with an attribute table`)
+  const [{ avatarReader, trainedReader }, { shippedReader }] = await Promise.all([
+    import('../train/readers.ts'),
+    import('./sources.ts'),
+  ])
+  const [size, , channels] = test.shape
+  if (test.name.startsWith('avatars') && channels === 3)
+    return avatarReader(test.attributes.names, size, { shipped: shippedReader(), reporter, signal })
+  return trainedReader(await load('train'), { reporter, signal })
 }

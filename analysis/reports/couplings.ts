@@ -1,0 +1,76 @@
+import type { CheckpointInfo } from '../../engine/patronus.ts'
+import { concat, map, rows, type Tensor } from '../../model/tensor.ts'
+import type { Atlas } from '../atlas.ts'
+import type { Coupling } from '../couplings.ts'
+import { colored } from '../pixels.ts'
+import { prototypeLabel } from '../ranges.ts'
+import type { Figure, Report, Table } from '../report.ts'
+
+/** All that the page is made of. */
+export type Coupled = {
+  readonly info: CheckpointInfo
+  /** The clean model, whose encoder read the pictures. */
+  readonly control?: CheckpointInfo
+  readonly atlas: Atlas
+  readonly couplings: readonly Coupling[]
+}
+
+const listed = 40
+const shown = 8
+
+/** Couplings without labels as a page. */
+export function couplingsReport({ info, control, atlas, couplings }: Coupled, facts: Report['facts']): Report {
+  const reader = control ?? info
+  const [first] = couplings
+  return {
+    title: `Couplings of ${info.name}, without labels`,
+    summary: [
+      `Each prototype was raised on ${atlas.faces} pictures; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
+      first
+        ? `The strongest: raising ${prototypeLabel(first.raised, info)} moves ${prototypeLabel(first.answers, reader)} by ${first.excess.toFixed(1)} standard deviations${control ? ' more than in the clean model' : ''}, ${Math.round(distance(first))} pixels away.`
+        : 'No prototype answers to another with an interval away from 0.',
+    ],
+    sections: [
+      { heading: 'Couplings, the strongest first', tables: [couplingTable(couplings.slice(0, listed), info, reader)] },
+      { heading: 'What it looks like', figures: couplingFigures(couplings, atlas, info) },
+    ],
+    facts,
+  }
+}
+
+const distance = ({ from, to }: Coupling): number => Math.hypot(from.x - to.x, from.y - to.y)
+
+export const couplingTable = (couplings: readonly Coupling[], info: CheckpointInfo, reader: CheckpointInfo): Table => ({
+  title: 'Couplings',
+  columns: ['raised', 'answers', 'excess', 'answer', 'low', 'high', 'in the clean model', 'to its prototype', 'alike', 'from x', 'from y', 'to x', 'to y'], // prettier-ignore
+  rows: couplings.map(({ raised, answers, excess, answer, clean, from, to }) => [
+    prototypeLabel(raised, info),
+    prototypeLabel(answers, reader),
+    excess,
+    answer.mean,
+    answer.interval?.low ?? null,
+    answer.interval?.high ?? null,
+    clean?.answer ?? null,
+    clean?.prototype ?? null,
+    clean?.alike ?? null,
+    ...[from.x, from.y, to.x, to.y].map(Math.round),
+  ]),
+})
+
+/** One figure a raised prototype, of the strongest couplings. */
+function couplingFigures(couplings: readonly Coupling[], atlas: Atlas, info: CheckpointInfo): Figure[] {
+  const raised = [...new Set(couplings.map(coupling => coupling.raised))].slice(0, shown)
+  const picture = (images: Tensor) => colored(map(images, v => (v + 1) / 2))
+  return raised.flatMap(j => {
+    const i = atlas.entries.findIndex(({ prototype }) => prototype === j)
+    return [
+      {
+        title: `Prototype ${prototypeLabel(j, info)} raised`,
+        caption: 'Above: formed again with nothing raised. Below: with the prototype raised to its maximum.',
+        images: concat([picture(atlas.rebuilt), picture(rows(atlas.images, i * atlas.faces, (i + 1) * atlas.faces))]),
+        columns: atlas.faces,
+        rowLabels: ['nothing raised', `${j} raised`],
+      },
+    ]
+  })
+}

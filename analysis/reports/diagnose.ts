@@ -1,0 +1,166 @@
+import type { CheckpointInfo } from '../../engine/patronus.ts'
+import { concat, map, rows, type Tensor } from '../../model/tensor.ts'
+import type { Diagnosis, Pair, RaiseEffect, Shift } from '../diagnose.ts'
+import { intervalsSvg } from '../figures/intervals.ts'
+import { matrixSvg } from '../figures/matrix.ts'
+import { colored } from '../pixels.ts'
+import { prototypeLabel } from '../ranges.ts'
+import type { Figure, Report, Section, Table } from '../report.ts'
+
+/** All that a diagnosis page is made of. */
+export type Diagnosed = {
+  readonly info: CheckpointInfo
+  readonly diagnosis: Diagnosis
+  /** Groups of prototypes drawn at random, raised like the others. */
+  readonly random: readonly RaiseEffect[]
+  readonly control?: { readonly info: CheckpointInfo; readonly diagnosis: Diagnosis }
+  readonly pairs: readonly Pair[]
+  /** The pictures, [N,H,W,C] -1 … 1, as they were. */
+  readonly x0: Tensor
+}
+
+/** Pairs whose pictures the page shows. */
+const shownPairs = 6
+const shownPictures = 8
+
+/** The diagnosis as a page: the answer, pairs by suspicion with their pictures, the whole matrix, everything as tables. */
+export function diagnoseReport(all: Diagnosed, facts: Report['facts']): Report {
+  const { info, diagnosis, pairs, control } = all
+  const suspicious = pairs.filter(isSuspicious)
+  return {
+    title: `Shortcuts of ${info.name}`,
+    summary: [
+      `For every attribute A, the prototypes that tell it best were raised on ${diagnosis.pictures} pictures, which were formed again; a classifier that never met the model read every other attribute B.`,
+      suspicious.length === 0
+        ? `No pair moved beyond what raising random prototypes${control ? ` or ${control.info.name}` : ''} does.`
+        : `${suspicious.length} of ${pairs.length} pairs moved more than random prototypes${control ? ` and ${control.info.name}` : ''} explain, with an interval away from 0. The most suspicious: ${suspicious.slice(0, 3).map(sentence).join('; ')}.`,
+    ],
+    sections: [
+      { heading: 'Pairs by suspicion', figures: [forest(all)], tables: [pairTable(pairs)] },
+      { heading: 'What it looks like', figures: pictureFigures(all) },
+      matrixSection(all),
+      { heading: 'What was raised', tables: [raiseTable(all)] },
+    ],
+    facts,
+  }
+}
+
+/** Less nobody would see in pictures. */
+const visible = 0.05
+
+/** Beyond what is explained, and surely not 0. */
+export const isSuspicious = ({ suspicion, shift: { interval } }: Pair): boolean =>
+  suspicion > visible && interval !== null && (interval.low > 0 || interval.high < 0)
+
+const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`
+
+const sentence = ({ raised, read, shift: { mean, interval } }: Pair): string =>
+  `raising ${raised} moves P(${read}) by ${signed(mean)}${interval ? ` (95 % interval ${signed(interval.low)} to ${signed(interval.high)})` : ''}`
+
+function forest({ pairs, info, control }: Diagnosed): Figure {
+  const row = (pair: Pair, group: string, { mean, interval }: Shift) => ({
+    name: `${pair.raised} → ${pair.read}`,
+    group,
+    mean,
+    low: interval?.low ?? null,
+    high: interval?.high ?? null,
+  })
+  return {
+    title: 'Shift of P(B) when A is raised',
+    caption: 'Mean over pictures and 95 % bootstrap interval; the twelve most suspicious pairs.',
+    svg: intervalsSvg({
+      title: 'Shift of P(B) when the prototypes of A are raised',
+      x: { label: 'E[P(B | raised) − P(B | original)]' },
+      rows: pairs
+        .slice(0, 12)
+        .flatMap(pair => [
+          row(pair, info.name, pair.shift),
+          ...(pair.control && control ? [row(pair, control.info.name, pair.control)] : []),
+        ]),
+    }),
+  }
+}
+
+const pairTable = (pairs: readonly Pair[]): Table => ({
+  title: 'Pairs',
+  columns: ['raised A', 'read B', 'E[ΔP(B)]', 'low', 'high', 'control', 'control low', 'control high', 'random', 'suspicion'],
+  rows: pairs.map(({ raised, read, shift, control, random, suspicion }) => [
+    raised,
+    read,
+    shift.mean,
+    shift.interval?.low ?? null,
+    shift.interval?.high ?? null,
+    control?.mean ?? null,
+    control?.interval?.low ?? null,
+    control?.interval?.high ?? null,
+    random,
+    suspicion,
+  ]),
+})
+
+/** For the first pairs, the pictures in which B moved most: as they were, and with A raised. */
+function pictureFigures({ pairs, diagnosis, x0, info }: Diagnosed): Figure[] {
+  return pairs.slice(0, shownPairs).flatMap(({ raised, read, shift }) => {
+    const effect = diagnosis.raises.find(({ raise }) => raise.name === raised)
+    const b = diagnosis.attributes.indexOf(read)
+    if (!effect || b < 0) return []
+    const chosen = mostMoved(effect, b, Math.sign(shift.mean)).slice(0, shownPictures)
+    const pick = (images: Tensor) => colored(map(concat(chosen.map(i => rows(images, i, i + 1))), v => (v + 1) / 2))
+    return [
+      {
+        title: `${raised} raised, ${read} read`,
+        caption: `Prototypes ${effect.raise.prototypes.map(j => prototypeLabel(j, info)).join(', ')}. The ${chosen.length} pictures of ${diagnosis.pictures} in which P(${read}) moved most; on average ${signed(shift.mean)}.`,
+        images: concat([pick(x0), pick(effect.images)]),
+        columns: chosen.length,
+        rowLabels: ['original', `${raised} raised`],
+      },
+    ]
+  })
+}
+
+function mostMoved({ deltas: { shape, data } }: RaiseEffect, b: number, sign: number): number[] {
+  const moved = (i: number) => sign * data[i * shape[1] + b]
+  return Array.from({ length: shape[0] }, (_, i) => i).sort((i, j) => moved(j) - moved(i))
+}
+
+function matrixSection({ diagnosis, random, control, info }: Diagnosed): Section {
+  const matrix = (title: string, { attributes, raises }: Diagnosis, extra: readonly RaiseEffect[]) => ({
+    title,
+    caption: 'Rows: what was raised. Columns: what was read. The diagonal shows whether raising works at all.',
+    svg: matrixSvg({
+      title,
+      rows: [...raises, ...extra].map(({ raise }) => raise.name),
+      columns: attributes,
+      rowLabel: 'raised',
+      columnLabel: 'read',
+      values: [...raises, ...extra].map(({ shifts }) => shifts.map(({ mean }) => mean)),
+      label: 'E[ΔP]',
+      colors: 'diverging',
+      limits: [-1, 1],
+    }),
+  })
+  return {
+    heading: 'All pairs',
+    figures: [
+      matrix(info.name, diagnosis, [diagnosis.unchanged, ...random]),
+      ...(control ? [matrix(control.info.name, control.diagnosis, [control.diagnosis.unchanged])] : []),
+    ],
+  }
+}
+
+function raiseTable({ diagnosis, random, control, info }: Diagnosed): Table {
+  const row = (model: CheckpointInfo, { attributes }: Diagnosis, { raise, shifts }: RaiseEffect) => [
+    model.name,
+    raise.name,
+    raise.prototypes.map(j => prototypeLabel(j, model)).join(', '),
+    shifts[attributes.indexOf(raise.name)]?.mean ?? null,
+  ]
+  return {
+    title: 'Raised prototypes',
+    columns: ['model', 'stands for', 'prototypes', 'shift of that attribute itself'],
+    rows: [
+      ...[...diagnosis.raises, ...random].map(effect => row(info, diagnosis, effect)),
+      ...(control?.diagnosis.raises ?? []).map(effect => row(control!.info, control!.diagnosis, effect)),
+    ],
+  }
+}
