@@ -1,6 +1,7 @@
 import batchImages from './batch-images.ts'
 import editPrototype from './edit-prototype.ts'
 import encode from './encode.ts'
+import frechetDistance from './frechet-distance.ts'
 import gaussianNoise from './gaussian-noise.ts'
 import invertDdim from './invert-ddim.ts'
 import loadCheckpoint from './load-checkpoint.ts'
@@ -26,6 +27,7 @@ const all: readonly AnyNode[] = [
   priorSample,
   visualizePrototype,
   traceEmergence,
+  frechetDistance,
   previewImage,
   saveImage,
 ]
