@@ -4,26 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openInception } from '../engine/inception.ts'
 import { ModelProtoSchema } from '../engine/onnx/onnx_pb.ts'
-import { writeModel } from '../engine/onnx/write.ts'
-import type { Node, Port } from '../engine/recorder/graph.ts'
+import type { Node } from '../engine/recorder/graph.ts'
 import { resizeBilinear } from '../model/resize.ts'
 import { tensor, zeros } from '../model/tensor.ts'
-
-/** A network of the shape that FID wants, made here: the mean of each colour over the picture. Inception itself is nobody's to ship. */
-const port = (name: string, ...shape: number[]): Port => ({ name, shape, dtype: 'float32' })
-const pool: Node = { op: 'GlobalAveragePool', inputs: ['x'], outputs: ['pooled'], attributes: {} }
-const flatten: Node = { op: 'Flatten', inputs: ['pooled'], outputs: ['features'], attributes: { axis: 1 } }
-
-type Made = { nodes?: Node[]; inputs?: Port[]; outputs?: Port[]; batch?: string }
-function model({
-  nodes = [pool, flatten],
-  inputs = [port('x', 1, 3, 8, 8)],
-  outputs = [port('features', 1, 3)],
-  batch,
-}: Made): Uint8Array {
-  // prettier-ignore
-  return writeModel('tiny', { nodes, constants: new Map(), parameters: new Map() }, inputs, outputs, batch).model
-}
+import { flatten, pool, port, tinyInception as model } from './tiny-inception.ts'
 
 let folder: string
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'patronus-inception-'))))

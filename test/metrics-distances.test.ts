@@ -199,6 +199,11 @@ describe('KID', () => {
     expect(Math.abs(there.mean - back.mean)).toBeLessThan(there.std! / 2)
   })
 
+  test('over the only subset there is, it is the discrepancy of all rows', () => {
+    const [x, y] = [cloud(2, 5, 3), cloud(2, 5, 4)]
+    expect(kid(x, y, 1, 7).mean).toBeCloseTo(mmd2(x, y), 12)
+  })
+
   test('is a function of its seed, and of two pictures each has one subset only, so no deviation', () => {
     expect(kid(half, other, 5)).toEqual(kid(half, other, 5))
     expect(kid(half, other, 5).mean).not.toBe(kid(half, other, 6).mean)
