@@ -1,5 +1,6 @@
 import type { Tensor } from '../model/tensor.ts'
 import type { Agreement, AttributeAgreement } from './agreement.ts'
+import { dci, type Dci } from './metrics/dci.ts'
 import { split } from './metrics/folds.ts'
 import { latentAuroc, type LatentAuroc } from './metrics/latent-auroc.ts'
 import { fromTensor, type Labels } from './metrics/matrix.ts'
@@ -14,17 +15,21 @@ export type LatentQuality = {
   /** Probe fitted on the first half, judged on the second: the protocol of the pilots (spec section 11). */
   readonly halves: number | null
   readonly tad: TadOverFolds
+  /** Fitted on the first half, judged on the second. */
+  readonly dci: Omit<Dci, 'attributes'>
   /** The prototype that tells an attribute best by itself, over all images; `null` for a constant attribute. */
   readonly best: readonly ({ readonly prototype: number; readonly auroc: number } | null)[]
 }
 
 export function latentQuality(s: Tensor, attributes: readonly Labels[]): LatentQuality {
   const table = fromTensor(s)
+  const { attributes: _, ...matched } = dci(table, attributes)
   return {
     images: table.rows,
     auroc: latentAuroc(table, attributes),
     halves: latentAuroc(table, attributes, [split(table.rows, Math.floor(table.rows / 2))]).mean,
     tad: tadOverFolds(table, attributes),
+    dci: matched,
     best: tad(table, attributes).attributes.map(found => found && { prototype: found.column, auroc: found.best }),
   }
 }

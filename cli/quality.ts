@@ -12,6 +12,7 @@ type QualityOptions = {
   readonly steps?: number
   readonly seed?: number
   readonly device: DeviceName
+  readonly inception?: string
   readonly out?: string
   readonly sources: boolean
   readonly json?: boolean
@@ -20,7 +21,9 @@ type QualityOptions = {
 /** `patronus quality`: measures a checkpoint and writes the report. */
 export const qualityCommand = (): Command =>
   new Command('quality')
-    .description('measure a checkpoint (reconstruction, attribute agreement, latent AUROC, untrained control) and write a report')
+    .description(
+      'measure a checkpoint (reconstruction, attribute agreement, latent AUROC, TAD, DCI, FD, KID, untrained control) and write a report',
+    )
     .argument('<checkpoint>', 'a .safetensors file')
     .option('--data <config>', "training config whose data set it is judged on (default: the checkpoint's own)")
     .option('--samples <n>', 'test pictures drawn anew from their s', whole(1))
@@ -29,6 +32,7 @@ export const qualityCommand = (): Command =>
     .option('--steps <K>', 'steps of inversion and sampling', whole(1, 1000))
     .option('--seed <n>', 'decides the noise', whole(0))
     .addOption(deviceOption())
+    .option('--inception <file>', 'an Inception-v3 as ONNX ([N,3,299,299] to [N,2048]): measures the FID, too')
     .option('--no-sources', "leave the data set's own pictures out of the sheet")
     .option('-o, --out <folder>', 'where the report goes (default: docs/results)')
     .option('--json', 'print the whole report as one JSON object')

@@ -17,6 +17,12 @@ export type ThreadOptions = {
   readonly spin?: boolean
 }
 
+/** An input or output as the model declares it; axes that are free have a name instead of a number. */
+export type DeclaredPort = { readonly name: string; readonly type: string; readonly shape: readonly (number | string)[] }
+
+const declared = (port: ort.InferenceSession.ValueMetadata): DeclaredPort =>
+  port.isTensor ? { name: port.name, type: port.type, shape: port.shape } : { name: port.name, type: 'no tensor', shape: [] }
+
 export type SessionOptions = ThreadOptions & {
   /** Outputs that stay in the device's memory, where the device has one that onnxruntime-node can bind (WebGPU). */
   readonly resident?: readonly string[]
@@ -51,6 +57,14 @@ export class Session {
       extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' } } },
     })
     return new Session(session)
+  }
+
+  get inputs(): DeclaredPort[] {
+    return this.#session.inputMetadata.map(declared)
+  }
+
+  get outputs(): DeclaredPort[] {
+    return this.#session.outputMetadata.map(declared)
   }
 
   async run(feed: Feed, fetches?: readonly string[]): Promise<Record<string, Tensor>> {

@@ -50,12 +50,26 @@ function alongAxis(data: Float32Array, outer: number, axis: number, inner: numbe
  * images [B,H,W,C] → [B,height,width,C], proportions not kept (the authors squash). Values may overshoot their range a
  * little, as in the authors' pipeline; nothing is clamped. Same size in and out gives the same values.
  */
-export function resizeBicubic(images: Tensor, height: number, width: number): Tensor {
+export const resizeBicubic = (images: Tensor, height: number, width: number): Tensor => resize(images, height, width, tapsFor)
+
+/** Between the two nearest input positions, without widening when shrinking: PyTorch's `interpolate(mode='bilinear')`. */
+function linearTaps(input: number, output: number): Taps[] {
+  return Array.from({ length: output }, (_, i) => {
+    const at = Math.max(0, ((i + 0.5) * input) / output - 0.5)
+    const from = Math.min(Math.floor(at), input - 1)
+    return { from, weights: from === input - 1 ? Float64Array.of(1) : Float64Array.of(1 - (at - from), at - from) }
+  })
+}
+
+/** images [B,H,W,C] → [B,height,width,C], bilinear and not antialiased, as pytorch-fid brings pictures to Inception's size. */
+export const resizeBilinear = (images: Tensor, height: number, width: number): Tensor => resize(images, height, width, linearTaps)
+
+function resize(images: Tensor, height: number, width: number, tapsOf: typeof tapsFor): Tensor {
   const { B, H, W, C } = dims(images, 'B H W C')
   if (!(Number.isInteger(height) && Number.isInteger(width) && height > 0 && width > 0))
     throw new Error(`resize: wanted a size of whole pixels, got ${height}×${width}`)
   // The authors' code resizes the width first; the order shows only in the last bits.
-  const wide = W === width ? images.data : alongAxis(images.data, B * H, W, C, tapsFor(W, width))
-  const data = H === height ? wide : alongAxis(wide, B, H, width * C, tapsFor(H, height))
+  const wide = W === width ? images.data : alongAxis(images.data, B * H, W, C, tapsOf(W, width))
+  const data = H === height ? wide : alongAxis(wide, B, H, width * C, tapsOf(H, height))
   return { shape: [B, height, width, C], data }
 }

@@ -5,6 +5,7 @@ import changeMap from './change-map.ts'
 import editPrototype from './edit-prototype.ts'
 import encode from './encode.ts'
 import extrapolate from './extrapolate.ts'
+import frechetDistance from './frechet-distance.ts'
 import gaussianNoise from './gaussian-noise.ts'
 import interpolate from './interpolate.ts'
 import invertDdim from './invert-ddim.ts'
@@ -42,6 +43,7 @@ const all: readonly AnyNode[] = [
   prototypeHeatMaps,
   speakHere,
   changeMap,
+  frechetDistance,
   previewImage,
   saveImage,
 ]

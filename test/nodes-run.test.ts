@@ -105,6 +105,48 @@ describe('Edit Prototype', () => {
     ))
 })
 
+describe('Fréchet Distance', () => {
+  const measure = async (inputs: Record<string, unknown>, patronus = model) => {
+    const result = await run('PatronusFrechetDistance', { model: patronus, seed: 0, ...inputs })
+    return { table: result.table as Table, fd: result.distance as number, text: result.ui?.text?.join('\n') ?? '' }
+  }
+  const darker = (images: Tensor) => map(images, v => v / 3)
+
+  test('is nothing between a batch and itself, and grows when one batch is darkened; the table names FD and KID, never FID', async () => {
+    const [images, reference] = [pictures(20, 1), pictures(20, 2)]
+    expect((await measure({ images, reference: images })).fd).toBeLessThan(1e-4)
+    const [near, far] = [await measure({ images, reference }), await measure({ images: darker(images), reference })]
+    expect(far.fd).toBeGreaterThan(2 * near.fd)
+    expect(far.table.rows.map(row => row[0])).toEqual(['FD', 'KID'])
+    expect(far.table.rows[0][1]).toBeCloseTo(far.fd, 4)
+    expect(far.text).toContain('FD is not FID')
+  })
+
+  test('says when there are fewer pictures than features, and is silent about it when there are enough', async () => {
+    expect((await measure({ images: pictures(15), reference: pictures(30) })).text).toContain('Only 15 pictures for 16 features')
+    expect((await measure({ images: pictures(16), reference: pictures(30) })).text).not.toContain('Only')
+  })
+
+  test('needs two pictures a batch and names the input that has fewer; two are enough, of any size and grey', async () => {
+    await expect(measure({ images: pictures(1), reference: pictures(5) })).rejects.toThrow(
+      'images: wanted at least 2 pictures, got 1',
+    )
+    await expect(measure({ images: pictures(5), reference: pictures(1) })).rejects.toThrow('reference: wanted at least 2')
+    const { fd, table } = await measure({ images: zeros([2, 9, 30, 1]), reference: pictures(2) })
+    expect(fd).toBeGreaterThan(0)
+    expect(table.rows[1][2]).toBeNull()
+  })
+
+  test('many pictures go by in parts, with progress and a chance to cancel', async () => {
+    const quiet = quietContext(model)
+    await run('PatronusFrechetDistance', { images: pictures(70), reference: pictures(3), seed: 0 }, quiet)
+    expect(quiet.heard.progress).toEqual([[64, 73], [70, 73], [73, 73]]) // prettier-ignore
+  })
+
+  test('pictures that hold no numbers are refused as such', () =>
+    expect(measure({ images: map(pictures(2), () => NaN), reference: pictures(2) })).rejects.toThrow('not finite numbers'))
+})
+
 describe('Invert DDIM and Sample DDIM', () => {
   const invert = async (inputs: Record<string, unknown> = {}) =>
     (await run('PatronusInvertDDIM', { images: pictures(1), steps: 50, ...inputs })).noise as Noise

@@ -2,6 +2,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { agreement } from '../analysis/agreement.ts'
+import { frechetDistance } from '../analysis/metrics/frechet.ts'
+import { fromTensor, takeRows } from '../analysis/metrics/matrix.ts'
 import { random } from '../model/noise.ts'
 import { tensor } from '../model/tensor.ts'
 import { initialAttributeWeights } from '../train/attribute-network.ts'
@@ -67,6 +69,19 @@ test('values outside -1 … 1 are read as the picture that would be saved', asyn
   const bright = tensor([1, 8, 8, 1], new Array(64).fill(1))
   const brighter = tensor([1, 8, 8, 1], new Array(64).fill(3))
   expect((await classifier.probabilities(brighter)).data).toEqual((await classifier.probabilities(bright)).data)
+  expect((await classifier.features(brighter)).data).toEqual((await classifier.features(bright)).data)
+  await classifier.dispose()
+})
+
+test('in its features pictures with an attribute are far from those without, and two halves of all are near each other', async () => {
+  const classifier = await classifierFor(spots(1), training, { cache: folder })
+  const unseen = spots(4)
+  const features = fromTensor(await classifier.features(tensor([48, 8, 8, 1], pictures(unseen, all))))
+  expect([features.rows, features.columns]).toEqual([48, 8])
+  const has = (label: number) => [...all].filter(i => unseen.attributes!.values[2 * i] === label)
+  const [even, odd] = [0, 1].map(rest => [...all].filter(i => i % 2 === rest))
+  const far = frechetDistance(takeRows(features, has(0)), takeRows(features, has(1)))
+  expect(far).toBeGreaterThan(3 * frechetDistance(takeRows(features, even), takeRows(features, odd)))
   await classifier.dispose()
 })
 

@@ -9,6 +9,7 @@ import { trainingConfigs } from '../train/configs.ts'
 import { qualityReport, type QualityOptions } from '../train/quality.ts'
 import type { QualityReport } from '../train/quality-report.ts'
 import { idx } from './idx-files.ts'
+import { tinyInception } from './tiny-inception.ts'
 
 const { tiny } = trainingConfigs
 let folder: string
@@ -23,6 +24,7 @@ const options = (): QualityOptions => ({
   output: folder,
   classifier: { network: avatarNetwork(13, 16), steps: 5, batch: 16, rate: 1e-3, seed: 1, images: 32 },
   cache: false,
+  inception: join(folder, 'inception.onnx'),
 })
 
 /** Every number in a JSON value; JSON itself turns NaN and infinities into null. */
@@ -34,8 +36,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'patronus-quality-'))
   const info = { name: 'tiny', description: 'untrained', config: tiny.model, dataset: 'avatars', provenance: {}, licence: 'MIT' }
   await writeCheckpoint(join(folder, 'tiny.safetensors'), { info, weights: initialWeights(tiny.model, 1) })
+  await writeFile(join(folder, 'inception.onnx'), tinyInception({ batch: 'N' }))
   report = await qualityReport(join(folder, 'tiny.safetensors'), options())
-}, 120_000)
+}, 240_000)
 afterAll(() => rm(folder, { recursive: true }))
 
 test('every measured number is finite, also for a model that was never trained', () => {
@@ -49,6 +52,28 @@ test('an untrained encoder tells attributes no better than the control, which ha
   const { trained, control } = report.attributes!
   expect([trained.images, control.images]).toEqual([40, 40])
   expect(trained.auroc.mean! - control.auroc.mean!).toBeLessThan(0.1)
+})
+
+test('DCI is measured for the checkpoint and for the control, and what the trees read right stands beside the majority', async () => {
+  for (const { dci } of [report.attributes!.trained, report.attributes!.control])
+    for (const value of Object.values(dci)) expect(value).toEqual(expect.any(Number))
+  expect(await readFile(join(folder, 'tiny.md'), 'utf8')).toMatch(/\| DCI completeness \| \d\.\d{3} \| \d\.\d{3} \|/)
+})
+
+test('noise that an untrained model draws is further from real faces than other real faces are, in the eyes of the held-out classifier', () => {
+  const { features, width, images, samples, real } = report.fd!
+  expect([features, width, images]).toEqual([expect.stringContaining('held-out attribute classifier'), 96, 20])
+  expect(samples.fd).toBeGreaterThan(real.fd)
+  expect(samples.kid.mean).toBeGreaterThan(real.kid.mean)
+})
+
+test('only what the network that was brought sees is called FID, and the page names its file', async () => {
+  const { features, width, samples, real } = report.fid!
+  expect([features, width]).toEqual([expect.stringContaining('inception.onnx (SHA-256 '), 3])
+  expect(samples.fd).toBeGreaterThan(real.fd)
+  const page = await readFile(join(folder, 'tiny.md'), 'utf8')
+  expect(page.match(/^FID, features: .*/gm)).toEqual([expect.stringContaining('inception.onnx')])
+  expect(page.match(/^FD, features: .*/gm)).toEqual([expect.stringContaining('fewer pictures (20) than features')])
 })
 
 test('the JSON beside the page holds the report itself, and the page names every attribute', async () => {
@@ -96,6 +121,7 @@ describe('of a set with classes', () => {
     await writeCheckpoint(join(folder, 'grey.safetensors'), { info, weights: initialWeights(model, 1) })
     grey = await qualityReport(join(folder, 'grey.safetensors'), {
       ...options(),
+      inception: undefined,
       data: { kind: 'idx', name: 'bars', path: data, size: 16, classes: ['above', 'below', 'left'] },
       sources: false,
     })
@@ -110,11 +136,27 @@ describe('of a set with classes', () => {
     expect(page).not.toMatch(/NaN|undefined|null|Infinity/)
   })
 
+  test('where there is no classifier the encoder itself looks, and the page says whom that flatters and that FD is not FID', async () => {
+    expect([grey.fid, grey.fd!.width, grey.fd!.images]).toEqual([undefined, 8, 20])
+    const page = await readFile(join(folder, 'grey.md'), 'utf8')
+    expect(page).toContain("FD, features: the checkpoint's own encoder")
+    expect(page).toContain('They flatter the model')
+    expect(page).toContain('FD is not FID')
+    expect(page).not.toContain('| FID |')
+  })
+
   test('without sources the sheet holds nothing but drawings: two rows, and the page says why', async () => {
     const { width, height } = await sharp(join(folder, 'grey.png')).metadata()
     expect(height / width).toBeCloseTo((2 * 17 + 1) / (4 * 17 + 1), 2)
     expect(await readFile(join(folder, 'grey.md'), 'utf8')).toContain('The pictures themselves are not ours to show')
   })
+})
+
+test('an Inception file that is not there is found out before anything is measured', async () => {
+  const began = performance.now()
+  const inception = join(folder, 'nowhere.onnx')
+  await expect(qualityReport(join(folder, 'tiny.safetensors'), { ...options(), inception })).rejects.toThrow('nowhere.onnx')
+  expect(performance.now() - began).toBeLessThan(5_000)
 })
 
 test('a checkpoint that does not say what it was trained on is refused with what to do', async () => {

@@ -55,9 +55,17 @@ export function initialAttributeWeights(network: AttributeNetwork, seed: number)
   )
 }
 
+/** What the last convolution makes of pictures x [B,H,W,C] in -1 … 1: [B,h,w,F]. */
+const lastLayer = ({ channels }: AttributeNetwork, params: Params, x: tf.Tensor4D): tf.Tensor4D =>
+  channels.slice(1).reduce((h, _, i) => tf.relu(conv(params, `conv.${i}`, h, 2, 1)), x)
+
+/** Features [B,F]: the last convolution averaged over the picture, as Inception's are. */
+export const attributeFeatures = (network: AttributeNetwork, params: Params, x: tf.Tensor4D): tf.Tensor2D =>
+  tf.mean(lastLayer(network, params, x), [1, 2])
+
 /** Logits [B,A] of pictures x [B,H,W,C] in -1 … 1. */
-export function attributeLogits({ channels }: AttributeNetwork, params: Params, x: tf.Tensor4D): tf.Tensor2D {
-  const last = channels.slice(1).reduce((h, _, i) => tf.relu(conv(params, `conv.${i}`, h, 2, 1)), x)
+export function attributeLogits(network: AttributeNetwork, params: Params, x: tf.Tensor4D): tf.Tensor2D {
+  const last = lastLayer(network, params, x)
   return linear(params, 'head', tf.reshape(last, [last.shape[0], sizeOf(last.shape.slice(1))]))
 }
 

@@ -7,7 +7,13 @@ import { compile } from '../engine/compile.ts'
 import { random } from '../model/noise.ts'
 import { concat, map, rows, sizeOf, tensor, type Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
-import { attributeLogits, crossEntropy, initialAttributeWeights, type AttributeNetwork } from './attribute-network.ts'
+import {
+  attributeFeatures,
+  attributeLogits,
+  crossEntropy,
+  initialAttributeWeights,
+  type AttributeNetwork,
+} from './attribute-network.ts'
 import { degrade, noisePool } from './augment.ts'
 import { batchOrder } from './batches.ts'
 import { countOf, pictures, type DataSet } from '../analysis/data-set.ts'
@@ -19,7 +25,11 @@ import { emaDecay } from './schedule.ts'
  * The referee of generated pictures: a classifier of the data set's attributes, trained on pictures of its own (another
  * seed than training and test set), degraded at random. It never sees the generator or anything it drew.
  */
-export type Classifier = AttributeReader & { dispose(): Promise<void> }
+export type Classifier = AttributeReader & {
+  /** Features [N,F] of pictures [N,H,W,C] -1 … 1: its last convolution, averaged over the picture. */
+  features(images: Tensor): Promise<Tensor>
+  dispose(): Promise<void>
+}
 
 export type ClassifierTraining = {
   readonly network: AttributeNetwork
@@ -117,21 +127,26 @@ export async function createClassifier(
   weights: Weights,
 ): Promise<Classifier> {
   const picture = ['B', network.size, network.size, network.channels[0]] as const
-  const read = await compile(
-    (params, { x }) => ({ p: tf.sigmoid(attributeLogits(network, params, x as tf.Tensor4D)) }),
-    { name: 'classifier', key: JSON.stringify(network), inputs: { x: { shape: picture } }, params: shapesOf(weights) },
+  const net = await compile(
+    (params, { x }) => ({
+      p: tf.sigmoid(attributeLogits(network, params, x as tf.Tensor4D)),
+      features: attributeFeatures(network, params, x as tf.Tensor4D),
+    }),
+    { name: 'classifier-read', key: JSON.stringify(network), inputs: { x: { shape: picture } }, params: shapesOf(weights) },
     weights,
   )
+  const read = async (images: Tensor, wanted: 'p' | 'features'): Promise<Tensor> => {
+    const clipped = map(images, value => Math.min(1, Math.max(-1, value)))
+    const parts: Tensor[] = []
+    for (let from = 0; from < images.shape[0]; from += chunk)
+      parts.push((await net.run({ x: rows(clipped, from, Math.min(from + chunk, images.shape[0])) }, [wanted]))[wanted])
+    return concat(parts)
+  }
   return {
     names,
-    async probabilities(images) {
-      const clipped = map(images, value => Math.min(1, Math.max(-1, value)))
-      const parts: Tensor[] = []
-      for (let from = 0; from < images.shape[0]; from += chunk)
-        parts.push((await read.run({ x: rows(clipped, from, Math.min(from + chunk, images.shape[0])) })).p)
-      return concat(parts)
-    },
-    dispose: async () => read.dispose(),
+    probabilities: images => read(images, 'p'),
+    features: images => read(images, 'features'),
+    dispose: async () => net.dispose(),
   }
 }
 

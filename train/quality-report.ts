@@ -1,6 +1,8 @@
 import type { Agreement } from '../analysis/agreement.ts'
 import type { ProbeAccuracy } from '../analysis/metrics/probe.ts'
+import type { SetDistance } from '../analysis/set-distance.ts'
 import { failures, passMark, type LatentQuality, type Spread } from '../analysis/quality.ts'
+import type { Distances } from './quality-distance.ts'
 
 /** What was measured about one checkpoint; every number of the page below comes from here. JSON-able. */
 export type QualityReport = {
@@ -10,6 +12,10 @@ export type QualityReport = {
   readonly reconstruction: { readonly images: number; readonly mean: number; readonly median: number; readonly worst: number }
   readonly spread: Spread
   readonly controlSpread: Spread
+  /** Fréchet and kernel distance of drawn pictures from real ones in stated features; absent when there are too few test pictures. */
+  readonly fd?: Distances
+  /** The same in the features of the Inception-v3 that the user brought: only this may be called FID. */
+  readonly fid?: Distances
   readonly attributes?: AttributeQuality
   readonly classes?: ClassQuality
 }
@@ -66,6 +72,32 @@ ${images} test pictures inverted to noise and sampled back with the same s, ${se
 ${table(['pixels in', 'mean', 'median', 'worst'], [row('-1 … 1', 1), row('0 … 1', 1 / 4)])}`
 }
 
+function distanceSection({ fd, fid, settings }: QualityReport): string {
+  if (!fd) return ''
+  const cells = ({ fd, kid }: SetDistance) => [
+    digits(fd),
+    `${digits(kid.mean, 5)}${kid.std === null ? '' : ` ± ${digits(kid.std, 5)}`}`,
+  ]
+  const block = (name: string, { features, width, images, samples, real }: Distances) =>
+    `${name}, features: ${features}; ${width} numbers a picture.${
+      images < width ? ` There are fewer pictures (${images}) than features, which makes ${name} much too large.` : ''
+    }
+
+${table(
+  ['', name, 'KID'],
+  [
+    ['drawn against real', ...cells(samples)],
+    ['real against real', ...cells(real)],
+  ],
+)}`
+  const { kid } = fd.samples
+  return `## How far drawn pictures are from real ones
+
+${fd.images} pictures drawn from s of as many test pictures (DDIM, ${settings.steps} steps), as a whole against ${fd.images} other test pictures. The bar is what the test pictures that were drawn from have themselves against the same others. The Fréchet distance grows when pictures are few: compare it only within a table. KID, the kernel distance, does not; mean and deviation over ${kid.subsets} subsets of ${kid.size}.${fid ? '' : ' FD is not FID, which needs Inception-v3 (`--inception`).'}
+
+${block('FD', fd)}${fid ? `\n\n${block('FID', fid)}` : ''}`
+}
+
 function latentSection({ names, trained, control }: AttributeQuality): string {
   const rows = names.map((name, a) => [
     name,
@@ -95,8 +127,13 @@ ${table(
     ['latent AUROC, half train and half test', digits(trained.halves), digits(control.halves)],
     ['TAD', tad(trained), tad(control)],
     [`attributes captured, of ${names.length}`, captured(trained), captured(control)],
+    ['DCI disentanglement', digits(trained.dci.disentanglement), digits(control.dci.disentanglement)],
+    ['DCI completeness', digits(trained.dci.completeness), digits(control.dci.completeness)],
+    ['DCI informativeness (pictures read right)', digits(trained.dci.test), digits(control.dci.test)],
   ],
-)}`
+)}
+
+DCI: gradient boosting on s, fitted on the first half of the pictures and judged on the second, where always giving the more frequent answer is right in ${digits(trained.dci.majority)}. Disentanglement: each prototype tells one attribute only; completeness: each attribute is told by one prototype only.`
 }
 
 function best({ best }: LatentQuality, attribute: number): string {
@@ -182,6 +219,7 @@ export function markdown(report: QualityReport, command: string, sheet: string, 
     `# ${checkpoint.name}: measured quality`,
     `Data set ${checkpoint.dataset}, ${checkpoint.prototypes} prototypes. Checkpoint \`${checkpoint.id.slice(0, 16)}\`. Seed ${settings.seed}, device ${settings.device}, ${Math.round(settings.seconds)} s. Made by \`${command}\`; all numbers are in the .json beside this page.`,
     attributes && readingSection(attributes, settings),
+    distanceSection(report),
     attributes && latentSection(attributes),
     classes && classSection(classes),
     reconstructionSection(report),

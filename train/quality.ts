@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import { chooseDevice, type DeviceName } from '../engine/device.ts'
+import { openInception, type FeatureNetwork } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import type { Tensor } from '../model/tensor.ts'
@@ -18,6 +19,7 @@ import { attribute, countOf, pictures, type DataSet } from '../analysis/data-set
 import { loadData } from './datasets/load.ts'
 import { writeWhole } from './files.ts'
 import { silent, type Reporter } from './progress.ts'
+import { featuresOf, inceptionFeatures, measureDistances, type Distances, type Sets } from './quality-distance.ts'
 import { avatarReader } from './readers.ts'
 import { markdown, type AttributeQuality, type Probed, type QualityReport } from './quality-report.ts'
 import { seedFor } from './seeds.ts'
@@ -42,6 +44,8 @@ export type QualityOptions = {
   readonly output?: string
   /** How the classifier is trained, and on how many faces of its own. */
   readonly classifier?: ClassifierTraining & { readonly images: number }
+  /** An Inception-v3 as an ONNX file, [N,3,299,299] to [N,2048]: the FID is measured, too. */
+  readonly inception?: string
   /** Folder of trained classifiers; false trains anew and keeps nothing. */
   readonly cache?: string | false
   /** How a person would make this report again; written into it. */
@@ -51,7 +55,12 @@ export type QualityOptions = {
 }
 
 type Job = Required<Pick<QualityOptions, 'samples' | 'reconstructions' | 'steps' | 'seed' | 'reporter'>> &
-  QualityOptions & { readonly train: DataSet; readonly test: DataSet; readonly patronus: Patronus }
+  QualityOptions & {
+    readonly train: DataSet
+    readonly test: DataSet
+    readonly patronus: Patronus
+    readonly network?: FeatureNetwork
+  }
 
 /**
  * Measures a checkpoint and writes `<output>/<name>.md`, `.json` and `.png`. What each number means stands in the page
@@ -61,10 +70,12 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
   const began = performance.now()
   const { output = join('docs', 'results'), reporter = silent } = options
   const device = await chooseDevice(options.device ?? 'auto')
+  // Before anything that takes minutes: a file that does not fit is found out at once.
+  const network = options.inception === undefined ? undefined : await openInception(options.inception, device)
   const patronus = await loadPatronus(checkpointPath, { device })
   try {
     const { train, test } = await loadData(options.data ?? dataOf(patronus.info), { signal: options.signal, reporter })
-    const job: Job = { ...options, ...counts(options), reporter, train, test, patronus }
+    const job: Job = { ...options, ...counts(options), reporter, train, test, patronus, network }
     const { sheet, ...measured } = await measure(job)
     const name = basename(checkpointPath).replace(/\.safetensors$/, '')
     const report: QualityReport = {
@@ -85,6 +96,7 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
     return report
   } finally {
     await patronus.dispose()
+    await network?.dispose()
   }
 }
 
@@ -132,20 +144,48 @@ async function measure(job: Job) {
   const columns = Math.min(12, drawn, reconstructed)
   const again = await draw(columns, 2, 'drawing once more')
   const errors = squaredErrors(originals, back).sort()
+  // Faces can be drawn without end, so their classifier learns from its own; other sets have no pictures to spare.
+  const classifier = test.name.startsWith('avatars')
+    ? await avatarReader(test.attributes!.names, test.shape[0], { training: job.classifier, cache: job.cache, signal, reporter })
+    : undefined
+  try {
+    return {
+      reconstruction: {
+        images: reconstructed,
+        mean: meanOf([...errors]) ?? 0,
+        median: quantile(errors, 0.5),
+        worst: quantile(errors, 1),
+      },
+      spread: spreadOf(s),
+      controlSpread: spreadOf(control),
+      ...(await distances(job, samples, classifier)),
+      ...(test.attributes && { attributes: await attributeQuality(job, s, control, samples, back, classifier) }),
+      ...(test.classes && {
+        classes: { ...probed(test, s, control), names: test.classes.names, training: await trainingProbe(job) },
+      }),
+      sheet: (job.sources === false ? [samples, again] : [originals, samples, again, back]).map(images =>
+        rows(images, 0, columns),
+      ),
+    }
+  } finally {
+    await classifier?.dispose()
+  }
+}
+
+/**
+ * FD and KID of what was drawn, and FID where the user brings an Inception. Nothing is compared with the pictures it was
+ * drawn from: they share what is peculiar to them. So half of the test pictures at most are drawn from, the others judge.
+ */
+async function distances(job: Job, samples: Tensor, classifier?: Classifier): Promise<{ fd?: Distances; fid?: Distances }> {
+  const { test, patronus, seed, reporter, network } = job
+  const n = Math.min(samples.shape[0], countOf(test) >> 1)
+  if (n < 2) return {}
+  const sets: Sets = { drawn: rows(samples, 0, n), sources: imagesOf(test, 0, n), others: imagesOf(test, n, 2 * n) }
+  reporter.say('distance of drawn and real pictures')
+  const subsets = seedFor('kid', seed)
   return {
-    reconstruction: {
-      images: reconstructed,
-      mean: meanOf([...errors]) ?? 0,
-      median: quantile(errors, 0.5),
-      worst: quantile(errors, 1),
-    },
-    spread: spreadOf(s),
-    controlSpread: spreadOf(control),
-    ...(test.attributes && { attributes: await attributeQuality(job, s, control, samples, back) }),
-    ...(test.classes && {
-      classes: { ...probed(test, s, control), names: test.classes.names, training: await trainingProbe(job) },
-    }),
-    sheet: (job.sources === false ? [samples, again] : [originals, samples, again, back]).map(images => rows(images, 0, columns)),
+    fd: await measureDistances(featuresOf(patronus, classifier), sets, subsets),
+    ...(network && { fid: await measureDistances(inceptionFeatures(network), sets, subsets) }),
   }
 }
 
@@ -177,30 +217,25 @@ async function controlActivations(
   }
 }
 
-async function attributeQuality(job: Job, s: Tensor, control: Tensor, samples: Tensor, back: Tensor): Promise<AttributeQuality> {
-  const { test, reporter } = job
+async function attributeQuality(
+  { test, reporter }: Job,
+  s: Tensor,
+  control: Tensor,
+  samples: Tensor,
+  back: Tensor,
+  classifier?: Classifier,
+): Promise<AttributeQuality> {
   const { names } = test.attributes!
   const labels = (count: number) => names.map(name => attribute(test, name).subarray(0, count))
   reporter.say('probing s')
   const latent = { names, trained: latentQuality(s, labels(s.shape[0])), control: latentQuality(control, labels(s.shape[0])) }
-  const classifier = await heldOutClassifier(job)
   if (!classifier) return latent
-  try {
-    const read = async (images: Tensor) => agreement(names, labels(images.shape[0]), await classifier.probabilities(images))
-    const originals = await read(imagesOf(test, 0, s.shape[0]))
-    return {
-      ...latent,
-      reading: { images: samples.shape[0], originals, reconstructions: await read(back), samples: await read(samples) },
-    }
-  } finally {
-    await classifier.dispose()
+  const read = async (images: Tensor) => agreement(names, labels(images.shape[0]), await classifier.probabilities(images))
+  const originals = await read(imagesOf(test, 0, s.shape[0]))
+  return {
+    ...latent,
+    reading: { images: samples.shape[0], originals, reconstructions: await read(back), samples: await read(samples) },
   }
-}
-
-/** Faces can be drawn without end, so their classifier learns from its own; other sets have no pictures to spare. */
-async function heldOutClassifier({ test, cache, classifier, signal, reporter }: Job): Promise<Classifier | undefined> {
-  if (!test.name.startsWith('avatars')) return undefined
-  return avatarReader(test.attributes!.names, test.shape[0], { training: classifier, cache, signal, reporter })
 }
 
 function probed({ classes: known }: DataSet, s: Tensor, control: Tensor): Probed {

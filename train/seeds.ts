@@ -11,6 +11,7 @@ const purposes = {
   weights: 8,
   principal: 9,
   'warm-up': 10,
+  kid: 11,
 } as const
 export type Purpose = keyof typeof purposes
 
