@@ -96,15 +96,15 @@ function overviewOf(info: CheckpointInfo, ranges: readonly PrototypeRange[]): Fi
     columns: Array.from({ length: sharedBins }, (_, i) => (low + (i + 0.5) * width).toFixed(2)),
     rowLabel: 'prototype',
     columnLabel: 's',
-    values: ranges.map(range => relative(spread(range, low, width))),
-    label: 'pictures, relative to the fullest bin of the prototype',
+    values: ranges.map(range => withinOwn(range, relative(spread(range, low, width)), low, width)),
+    label: 'pictures, as share of the fullest bin',
     colors: 'sequential',
     numbers: false,
   })
   return {
     title,
     svg,
-    caption: 'Bright where most pictures lie. A prototype whose row ends early has a small maximum of its own.',
+    caption: 'Bright where most pictures of a prototype lie; hatched where s of that prototype never was.',
   }
 }
 
@@ -124,6 +124,10 @@ export function spread({ histogram = [], min, max }: PrototypeRange, low: number
   })
   return shared
 }
+
+/** Bins that lie wholly outside the prototype's own range have no value. */
+const withinOwn = ({ min, max }: PrototypeRange, shares: readonly number[], low: number, width: number): (number | null)[] =>
+  shares.map((share, bin) => (low + bin * width > max || low + (bin + 1) * width < min ? null : share))
 
 const relative = (counts: readonly number[]): number[] => {
   const most = Math.max(...counts)
