@@ -1,7 +1,7 @@
 /** When a prototype appears while the picture forms (spec section 6.7). */
 import type { Patronus } from '../engine/patronus.ts'
 import type { Tensor } from '../model/tensor.ts'
-import { checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
+import { checkPrototype, column, raisedTo, withColumn, type Raised } from './ranges.ts'
 import { invertImages, isFrame, sampleFrom, type Hooks, type Level } from './sampling.ts'
 
 /** Mean over the pictures, and standard deviation (the figure's band), at every visited timestep. */
@@ -41,7 +41,7 @@ export async function emergence(
   patronus: Patronus,
   x0: Tensor,
   prototypes: readonly number[],
-  { steps, value }: { steps: number; value?: number },
+  { steps, value }: { steps: number; value?: Raised },
   { onStep }: Hooks = {},
 ): Promise<Emergence> {
   if (prototypes.length === 0) throw new Error('emergence needs at least one prototype to trace')
@@ -55,7 +55,7 @@ export async function emergence(
   let first: Run | undefined
   const traced: PrototypeEmergence[] = []
   for (const [i, j] of prototypes.entries()) {
-    const target = value ?? maximumOf(j, patronus.info, s)
+    const target = raisedTo(value, j, patronus.info, s)
     const run = await follow(withColumn(s, j, target), 2 + i)
     first ??= run
     const raised = curve(run.s, s, j)

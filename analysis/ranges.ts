@@ -27,6 +27,23 @@ export const prototypeLabel = (prototype: number, { names }: CheckpointInfo): st
 /** max(s_X): one number over all prototypes and images of a batch (spec section 6, common preparation). */
 export const scalarMaximum = (s: Tensor): number => s.data.reduce((top, value) => Math.max(top, value), -Infinity)
 
+/**
+ * The paper's single number for "fully there", whatever the prototype: the largest s that was measured for any of them; without
+ * ranges max(s_X) of the batch. A prototype whose own range is small is pushed far outside of it.
+ */
+export const paperMaximum = ({ ranges }: CheckpointInfo, s: Tensor): number =>
+  ranges?.length ? largestMaximum(ranges) : scalarMaximum(s)
+
+/** max(s_X) of all the pictures that ranges were measured over. */
+export const largestMaximum = (ranges: readonly PrototypeRange[]): number =>
+  ranges.reduce((top, { max }) => Math.max(top, max), -Infinity)
+
+/** What to raise a prototype to: a number, the paper's `max(s_X)`, or, where nothing is said, its own maximum. */
+export type Raised = number | 'max(s_X)' | undefined
+
+export const raisedTo = (value: Raised, prototype: number, info: CheckpointInfo, s: Tensor): number =>
+  value === 'max(s_X)' ? paperMaximum(info, s) : (value ?? maximumOf(prototype, info, s))
+
 /** The value that stands for "fully there": the prototype's own measured maximum; without one, max(s_X) of the batch. */
 export const maximumOf = (prototype: number, { ranges }: CheckpointInfo, s: Tensor): number =>
   ranges?.[prototype]?.max ?? scalarMaximum(s)

@@ -2,14 +2,14 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { exactBox, officialBox, receptiveField, type Box } from '../model/receptive-field.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
-import { checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
+import { checkPrototype, column, raisedTo, withColumn, type Raised } from './ranges.ts'
 import { invertImages, sampleFrom, type Hooks } from './sampling.ts'
 import { cellMaps, mapOf } from './where.ts'
 
 export type VisualizeOptions = {
   readonly steps: number
   /** s_J to raise to; default the prototype's own maximum. */
-  readonly value?: number
+  readonly value?: Raised
   /** `exact` is all that the cell sees; `official` the box of the authors' figures. */
   readonly box?: 'exact' | 'official'
   /** Which picture stands for the prototype: the one where s_J is highest (official), or where it rose most. */
@@ -46,7 +46,7 @@ export async function visualize(
   const noise = await invertImages(patronus, x0, s, { steps }, { onStep: (done, _, x) => onStep?.(done, total, x) })
   const found: Visualization[] = []
   for (const [i, j] of prototypes.entries()) {
-    const target = value ?? maximumOf(j, patronus.info, s)
+    const target = raisedTo(value, j, patronus.info, s)
     let images = x0
     for await (const step of sampleFrom(patronus, noise, withColumn(s, j, target), { steps })) {
       images = step.x

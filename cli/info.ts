@@ -8,16 +8,35 @@ export const infoCommand = (): Command =>
     .description('say what a checkpoint is')
     .argument('<checkpoint>', "a .safetensors file, or the authors' folder or ckpt.tar")
     .option('--json', 'everything, as one JSON object')
+    .option('--ranges', 'the measured range of s of every prototype')
+    .option('--report <folder>', 'write a page about those ranges, with histograms, and a CSV')
     .action(info)
 
-async function info(path: string, { json }: { json?: boolean }): Promise<void> {
+type InfoOptions = { readonly json?: boolean; readonly ranges?: boolean; readonly report?: string }
+
+async function info(path: string, { json, ranges, report }: InfoOptions): Promise<void> {
   const { openCheckpoint } = await import('../engine/checkpoint/open.ts')
   const checkpoint = await openCheckpoint(path)
+  if (report !== undefined) return writeRanges(report, checkpoint)
+  if (ranges) {
+    const { rangesText } = await import('./ranges-text.ts')
+    process.stdout.write(rangesText(checkpoint.info))
+    return
+  }
   const bytes = (await stat(path)).size
   const numbers = { parameters: parametersOf(checkpoint), priorParameters: parametersOf(checkpoint, true) }
   process.stdout.write(
     json ? `${JSON.stringify({ id: checkpoint.id, bytes, ...numbers, info: checkpoint.info })}\n` : summaryOf(checkpoint, bytes),
   )
+}
+
+async function writeRanges(folder: string, { id, info }: Checkpoint): Promise<void> {
+  const [{ rangesReport }, { writeReport }] = await Promise.all([
+    import('../analysis/ranges-report.ts'),
+    import('./report-files.ts'),
+  ])
+  const files = await writeReport(folder, `ranges-${info.name}`, rangesReport(info, [['id', id]]))
+  process.stdout.write(files.map(file => `${file}\n`).join(''))
 }
 
 /** Numbers that are trained or stored for the model itself, or for its prior. */

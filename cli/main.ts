@@ -14,6 +14,7 @@ import { findHouse } from './house.ts'
 import { importCommand } from './import.ts'
 import { infoCommand } from './info.ts'
 import { qualityCommand } from './quality.ts'
+import { rangesCommand } from './ranges.ts'
 import { runCommand } from './run.ts'
 import { serveCommand } from './serve.ts'
 import { trainCommand } from './train.ts'
@@ -32,6 +33,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(dataCommand())
     .addCommand(importCommand())
     .addCommand(infoCommand())
+    .addCommand(rangesCommand())
     .addCommand(exportOnnxCommand())
     .addCommand(atlasCommand())
     .addCommand(diagnoseCommand())

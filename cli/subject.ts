@@ -45,7 +45,7 @@ export type Subject = {
 /** Opens what the options name, runs, and closes it again, whatever happens. Ctrl-C cancels. */
 export async function withSubject<T>(
   checkpoint: string,
-  { data, device, seed }: SubjectOptions,
+  { data, device, seed }: Omit<SubjectOptions, 'out'>,
   run: (subject: Subject) => Promise<T>,
 ): Promise<T> {
   const [{ chooseDevice }, { loadPatronus }, { readConfig }, { dataOf }, { loadSplit }, { reporter }] = await Promise.all([

@@ -50,7 +50,8 @@ export const SINGLE = { prototype: 'prototype', mode: 'mode', value: 'value', of
 
 function singleEdit(node: GraphNode): Edit[] {
   const { [SINGLE.prototype]: prototype, [SINGLE.mode]: mode, [SINGLE.value]: value } = node.values
-  const isMode = mode === 'set' || mode === 'add' || mode === 'maximum' || mode === 'minimum' || mode === 'quantile'
+  const isMode =
+    mode === 'set' || mode === 'add' || mode === 'maximum' || mode === 'max(s_X)' || mode === 'minimum' || mode === 'quantile'
   return typeof prototype === 'number' && isMode ? [{ prototype, mode, value: Number(value ?? 0) }] : []
 }
 
@@ -73,13 +74,14 @@ export function prototypes(state: State): readonly Prototype[] {
   const edits = editsOf(node)
   const onImage = imageValues(state, node)
   const live = runningValues(state)
+  const paperMaximum = info.ranges?.length ? Math.max(...info.ranges.map(({ max }) => max)) : HIGHEST
   return Array.from({ length: info.config.prototypes.count }, (_, index) => ({
     index,
     name: info.names?.[String(index)],
     range: rangeOf(info.ranges?.[index]),
     onImage: onImage?.[index],
     live: live?.[index],
-    edit: edited(edits, index, onImage?.[index] ?? 0, info.ranges?.[index], HIGHEST),
+    edit: edited(edits, index, onImage?.[index] ?? 0, info.ranges?.[index], HIGHEST, paperMaximum),
   }))
 }
 

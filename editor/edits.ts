@@ -7,7 +7,7 @@ import type { PrototypeRange } from '../engine/patronus.ts'
 
 export type Edit = {
   readonly prototype: number
-  readonly mode: 'set' | 'add' | 'maximum' | 'minimum' | 'quantile'
+  readonly mode: 'set' | 'add' | 'maximum' | 'max(s_X)' | 'minimum' | 'quantile'
   readonly value: number
 }
 
@@ -26,6 +26,7 @@ function readLine(line: string): Edit | undefined {
       : { prototype, mode: 'add', value: Number(`${sign}1`) * Number(operand) }
   if (sign !== '=') return undefined
   if (/^max(imum)?$/i.test(operand)) return { prototype, mode: 'maximum', value: 0 }
+  if (/^max\(s_x\)$/i.test(operand)) return { prototype, mode: 'max(s_X)', value: 0 }
   if (/^min(imum)?$/i.test(operand)) return { prototype, mode: 'minimum', value: 0 }
   const [, percent] = /^q(\d{1,2}(?:\.\d+)?|100)$/i.exec(operand) ?? []
   return percent === undefined ? undefined : { prototype, mode: 'quantile', value: Number(percent) / 100 }
@@ -38,6 +39,7 @@ export function edited(
   start: number,
   range: PrototypeRange | undefined,
   top: number,
+  paperMaximum = top,
 ): number | undefined {
   const own = edits.filter(edit => edit.prototype === prototype)
   if (!own.length) return undefined
@@ -45,6 +47,7 @@ export function edited(
     if (mode === 'set') return value
     if (mode === 'add') return s + value
     if (mode === 'maximum') return range?.max ?? top
+    if (mode === 'max(s_X)') return paperMaximum
     if (mode === 'minimum') return range?.min ?? 0
     return range ? quantile(range, value) : s
   }, start)

@@ -10,6 +10,8 @@ export type PrototypeRange = {
   readonly std: number
   /** s at 1, 5, 15, 50, 85, 95, 99 %. */
   readonly quantiles: Readonly<Record<'q01' | 'q05' | 'q15' | 'q50' | 'q85' | 'q95' | 'q99', number>>
+  /** Pictures in equal bins from min to max; files of earlier versions have none. */
+  readonly histogram?: readonly number[]
 }
 
 /** What a checkpoint says about itself, besides its weights. JSON inside the .safetensors metadata. */

@@ -14,9 +14,9 @@ export default defineNode({
     prototype: { type: 'INT', default: 0, min: 0, max: 4095, help: 'Which prototype, 0 … m-1.' },
     mode: {
       type: 'COMBO',
-      options: ['set', 'add', 'maximum', 'quantile', 'none'],
+      options: ['set', 'add', 'maximum', 'max(s_X)', 'quantile', 'none'],
       default: 'maximum',
-      help: 'What to do with it: set it to value, add value, raise it to its own maximum, bring it to its quantile value (0.5 = median), or nothing, to use more_edits alone.',
+      help: "What to do with it: set it to value, add value, raise it to its own maximum or to max(s_X), the paper's one number for all prototypes, bring it to its quantile value (0.5 = median), or nothing, to use more_edits alone.",
     },
     value: {
       type: 'FLOAT',
@@ -24,7 +24,7 @@ export default defineNode({
       min: -10,
       max: 10,
       step: 0.01,
-      help: 'Value to set or add, or the quantile from 0 to 1; not used by maximum.',
+      help: 'Value to set or add, or the quantile from 0 to 1; not used by maximum and max(s_X).',
     },
     more_edits: {
       type: 'STRING',
@@ -32,7 +32,7 @@ export default defineNode({
       multiline: true,
       optional: true,
       placeholder: '12 = 0.8\n7 + 0.3\n30 = max\n31 = q95',
-      help: 'More edits, one a line: "12 = 0.8", "12 + 0.3", "12 - 0.3", "12 = max", "12 = min", "12 = q95"; # starts a remark.',
+      help: 'More edits, one a line: "12 = 0.8", "12 + 0.3", "12 - 0.3", "12 = max", "12 = max(s_X)", "12 = min", "12 = q95"; # starts a remark.',
     },
     extrapolate: {
       type: 'BOOLEAN',

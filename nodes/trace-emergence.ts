@@ -7,6 +7,7 @@ import type { CheckpointInfo } from '../engine/patronus.ts'
 import { liveSteps } from './live-steps.ts'
 import type { Plot, Table } from './node.ts'
 import { defineNode } from './node.ts'
+import { raisedBy, raiseOptions } from './raise-to.ts'
 import { rounded, tableText } from './table-text.ts'
 
 /** Each takes a whole sampling run, and a plot with more curves says nothing. */
@@ -26,9 +27,9 @@ export default defineNode({
     steps: { type: 'INT', default: 50, min: 2, max: 1000, help: 'Steps of the inversion and of every sampling run.' },
     raise_to: {
       type: 'COMBO',
-      options: ['maximum', 'value'],
+      options: raiseOptions,
       default: 'maximum',
-      help: "Raises each to its own measured maximum (without one, to the largest s of these pictures, the paper's choice) or to value.",
+      help: "Raises each to its own measured maximum, to max(s_X), the paper's one number for all prototypes (the largest ever measured; without ranges of these pictures), or to value.",
     },
     value: { type: 'FLOAT', default: 1, min: 0, max: 10, step: 0.01, help: 'What to raise them to when raise_to is value.' },
   },
@@ -41,7 +42,7 @@ export default defineNode({
   async run({ model, images, prototypes, steps, raise_to, value }, context) {
     const wanted = readPrototypes(prototypes)
     const x0 = toModel(images, model.info.config)
-    const options = { steps, value: raise_to === 'value' ? value : undefined }
+    const options = { steps, value: raisedBy(raise_to, value) }
     const found = await emergence(model, x0, wanted, options, liveSteps(context))
     const plot = plotOf(found, model.info)
     const table = tableOf(found, model.info)

@@ -8,6 +8,7 @@ import { rows, type Tensor } from '../model/tensor.ts'
 import { liveSteps } from './live-steps.ts'
 import type { Table } from './node.ts'
 import { defineNode } from './node.ts'
+import { raisedBy, raiseOptions } from './raise-to.ts'
 import { rounded, tableText } from './table-text.ts'
 
 /** Longer side of the figures, in pixels: enough for a frame that covers no pixel of the picture. */
@@ -27,9 +28,9 @@ export default defineNode({
     steps: { type: 'INT', default: 50, min: 2, max: 1000, help: 'Steps of the inversion and of the sampling.' },
     raise_to: {
       type: 'COMBO',
-      options: ['maximum', 'value'],
+      options: raiseOptions,
       default: 'maximum',
-      help: "Raises it to its own measured maximum (without one, to the largest s of these pictures, the paper's choice) or to value.",
+      help: "Raises it to its own measured maximum, to max(s_X), the paper's one number for all prototypes (the largest ever measured; without ranges of these pictures), or to value.",
     },
     value: { type: 'FLOAT', default: 1, min: 0, max: 10, step: 0.01, help: 'What to raise it to when raise_to is value.' },
     box: {
@@ -59,7 +60,7 @@ export default defineNode({
   async run({ model, images, prototype, steps, raise_to, value, box = 'exact', choose = 'highest' }, context) {
     const options = {
       steps,
-      value: raise_to === 'value' ? value : undefined,
+      value: raisedBy(raise_to, value),
       box: box as 'exact' | 'official',
       choose: choose as 'highest' | 'rise',
     }

@@ -273,7 +273,7 @@ describe('a header that lies is refused', () => {
     [
       'four million numbers',
       h => Object.assign(h.__metadata__, { patronus: `{"ranges":[${'0,'.repeat(4e6)}0]}` }),
-      /more than 200000 values/,
+      /more than 600000 values/,
     ],
     ['a description that is a list', h => Object.assign(h.__metadata__, { patronus: '[]' }), /the whole/],
     [
@@ -313,6 +313,8 @@ describe('a header that lies is refused', () => {
   })
 })
 
+const rangeOf = (info: Loose, j: number) => (info.ranges as unknown as Loose[])[j]
+
 describe('a description that no model fits is refused by the name of its field', () => {
   const wrong: [field: RegExp, change: Parameters<typeof described>[0]][] = [
     [/licence/, i => delete i.licence],
@@ -332,6 +334,16 @@ describe('a description that no model fits is refused by the name of its field',
     [/prior\.multipliers/, i => (i.prior.multipliers = [1, 2, 4, 8])],
     [/prior\.standardize\.mean/, i => (i.prior.standardize = { mean: [0], std: [1] })],
     [/ranges/, i => (i.ranges = [])],
+    [/ranges\.2: min 2 is above max 1/, i => Object.assign(rangeOf(i, 2), { min: 2, max: 1 })],
+    [/ranges\.1\.histogram: counts 3 images, rangesOver says 100/, i => (rangeOf(i, 1).histogram = [1, 2])],
+    [
+      /ranges\.1\.histogram: counts 3 images, rangesOver says nothing/,
+      i => (delete i.rangesOver, (rangeOf(i, 1).histogram = [1, 2])),
+    ],
+    [/ranges\.0\.histogram\.1/, i => (rangeOf(i, 0).histogram = [101, -1])],
+    [/ranges\.0\.histogram\.0/, i => (rangeOf(i, 0).histogram = [99.5, 0.5])],
+    [/ranges\.0\.histogram/, i => (rangeOf(i, 0).histogram = Array(257).fill(1))],
+    [/ranges\.0\.histogram/, i => (rangeOf(i, 0).histogram = [])],
     [/names prototype 4/, i => (i.names = { '4': 'there are only four' })],
     [/names/, i => (i.names = { constructor: 'x' })],
   ]

@@ -51,6 +51,29 @@ whenBuilt('checkpoints on the command line', () => {
     )
   })
 
+  test('ranges of an imported checkpoint are measured over a data set one names, kept in a new file or in place, and change its id', async () => {
+    const faces = { kind: 'avatars', size: 32, train: 40, test: 10, seed: 1, bias: 0 }
+    const config = { extends: 'avatars64', data: faces, model: { image: { height: 32, width: 32, channels: 3 } } }
+    await writeFile(path.join(folder, 'faces.json'), JSON.stringify(config))
+    const measure = (...args: string[]) => patronus(folder, 'ranges', ...args, '--data', 'faces.json', '--device', 'cpu')
+    expect(await measure(official)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/over 40 pictures[^]*max\(s_X\) 0\.\d+/),
+    })
+    const made = await measure(official, '--images', '25', '-o', 'models/ranged.safetensors')
+    expect(made).toMatchObject({ code: 0, out: expect.stringContaining('because the file changed') })
+    const first = await openCheckpoint(path.join(folder, 'models/ranged.safetensors'))
+    expect(first.info.ranges!.map(({ histogram }) => histogram!.reduce((sum, count) => sum + count, 0))).toEqual(
+      Array(6).fill(25),
+    )
+    expect(first.info.provenance.rangesFrom).toBe('avatars: 25 of 40 training pictures, seed 1')
+    expect((await measure('models/ranged.safetensors', '--write')).code).toBe(0)
+    const second = await openCheckpoint(path.join(folder, 'models/ranged.safetensors'))
+    expect([second.info.rangesOver, second.id === first.id]).toEqual([40, false])
+    const refused = await measure(official, '--write')
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('--write changes .safetensors files only') })
+  })
+
   test.each([[[]], [['--external']]])(
     'exported ONNX files %p give any runtime the numbers that the engine gives, at any batch size',
     async options => {

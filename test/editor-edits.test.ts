@@ -57,4 +57,6 @@ test('max, min and quantiles are those of the prototype itself', () => {
   expect([at('3 = max'), at('3 = min'), at('3 = q50'), at('3 = q95')]).toEqual([2, 0.1, 1, 1.7])
   expect(at('3 = q90')).toBeCloseTo(1.55)
   expect(edited(readEdits('3 = max'), 3, 0, undefined, 9.21)).toBe(9.21)
+  expect(edited(readEdits('3 = max(s_X)'), 3, 0, range, 9.21, 2.5)).toBe(2.5)
+  expect(readEdits('3 = max(s_X)')).toEqual(parseEdits('3 = max(s_X)'))
 })

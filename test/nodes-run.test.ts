@@ -69,6 +69,13 @@ describe('Edit Prototype', () => {
     expect((await edit({ mode: 'quantile', prototype: 3, value: 1 })).rows[3]).toBe(0.8)
   })
 
+  test("raises to the paper's single number when asked, also beyond what was measured for the prototype, and says so", async () => {
+    const raised = await edit({ mode: 'max(s_X)', prototype: 0 })
+    expect([raised.rows[0], raised.rows[4]]).toEqual([0.8, 0.8])
+    expect(raised.text).toContain('prototype 0: max(s_X) = 0.800 is more than was ever measured for it, 0.500')
+    expect((await edit({ more_edits: '0 = max(s_X)\n0 - 0.1' })).rows[0]).toBe(0.5)
+  })
+
   test('holds values between 0 and the measured maximum, and says so, unless asked to extrapolate', async () => {
     const held = await edit({ mode: 'set', value: 3 })
     expect(held.rows[0]).toBe(0.5)
@@ -95,6 +102,7 @@ describe('Edit Prototype', () => {
   test("without measured ranges falls back to the paper's largest s of the batch, and refuses quantiles", async () => {
     const bare = await tinyPatronus({ ranges: false })
     expect((await edit({ mode: 'maximum', prototype: 1 }, bare)).rows[1]).toBe(0.8)
+    expect((await edit({ mode: 'max(s_X)', prototype: 1 }, bare)).rows[1]).toBe(0.8)
     await expect(edit({ mode: 'quantile', value: 0.5 }, bare)).rejects.toThrow('has no measured ranges, so it has no quantile')
     expect((await edit({ mode: 'set', value: 99 }, bare)).rows[0]).toBeCloseTo(9.2104, 3)
   })
@@ -321,6 +329,11 @@ describe('Visualize Prototype', () => {
     expect(scores.title).toBe('Prototype 1 corner raised to 0.6')
     expect(ui?.images).toHaveLength(2)
     expect(ui?.text?.[0]).toContain('s before')
+  })
+
+  test("raises to the paper's single number, the largest of all measured maxima, when asked", async () => {
+    const { scores } = await run('PatronusVisualizePrototype', { images: pictures(1), ...options, raise_to: 'max(s_X)' })
+    expect((scores as Table).title).toBe('Prototype 1 corner raised to 0.8')
   })
 
   test('refuses a prototype that is not there before it computes anything', async () => {

@@ -1,4 +1,5 @@
-import type { CheckpointInfo, PrototypeRange } from '../engine/patronus.ts'
+import { prototypeRanges } from '../analysis/prototype-ranges.ts'
+import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { PriorConfig } from '../model/config.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { Weights } from '../model/weights.ts'
@@ -7,26 +8,6 @@ import { type Phase, phaseLine } from './phases.ts'
 import type { TrainingState } from './state.ts'
 
 /** What a finished run becomes: the averaged weights, the prior, every prototype's range, and what is known about them. */
-
-/** How each prototype's activation is distributed over s [N,m]: its own plausible range. */
-export function prototypeRanges({ shape: [N, m], data }: Tensor): PrototypeRange[] {
-  return Array.from({ length: m }, (_, j) => {
-    const column = Float32Array.from({ length: N }, (_, i) => data[i * m + j]).sort()
-    const mean = column.reduce((sum, v) => sum + v, 0) / N
-    const std = Math.sqrt(column.reduce((sum, v) => sum + (v - mean) ** 2, 0) / N)
-    const q = (p: number) => quantile(column, p)
-    const quantiles = { q01: q(0.01), q05: q(0.05), q15: q(0.15), q50: q(0.5), q85: q(0.85), q95: q(0.95), q99: q(0.99) }
-    return { min: column[0], max: column[N - 1], mean, std, quantiles }
-  })
-}
-
-/** Linear between neighbours, as numpy's default. */
-export function quantile(sorted: Float32Array, p: number): number {
-  const at = p * (sorted.length - 1),
-    low = Math.floor(at),
-    high = Math.ceil(at)
-  return sorted[low] + (at - low) * (sorted[high] - sorted[low])
-}
 
 export type Finished = {
   readonly config: TrainingConfig

@@ -6,8 +6,8 @@ import { CheckpointError, list } from './error.ts'
 /** One schema a field, none forgotten: a field added to the type does not compile until it is checked here. */
 type Fields<T> = { [K in keyof T]-?: z.ZodType<T[K]> }
 
-/** Numbers and texts a description may hold: enough for 10,000 prototypes with their ranges. */
-export const maxInfoValues = 200_000
+/** Numbers and texts a description may hold: enough for 10,000 prototypes with their ranges and histograms. */
+export const maxInfoValues = 600_000
 
 const count = (max: number) => z.int().min(1).max(max)
 const finite = z.number()
@@ -71,6 +71,7 @@ const range = z.strictObject({
   mean: finite,
   std: finite,
   quantiles: z.strictObject(quantiles satisfies Fields<PrototypeRange['quantiles']>),
+  histogram: z.array(z.int().min(0).max(1e9)).min(1).max(256).optional(),
 } satisfies Fields<PrototypeRange>)
 
 const info = z.strictObject({
@@ -140,6 +141,12 @@ function* complaints(info: CheckpointInfo): Generator<Complaint> {
   yield* unetComplaints(info.config)
   if (info.prior) yield* priorComplaints(info.prior, m)
   if (info.ranges && info.ranges.length !== m) yield ['ranges', `wanted ${m} entries, one a prototype, got ${info.ranges.length}`]
+  for (const [j, { min, max, histogram }] of (info.ranges ?? []).entries()) {
+    if (min > max) yield [`ranges.${j}`, `min ${min} is above max ${max}`]
+    const counted = histogram?.reduce((sum, count) => sum + count, 0)
+    if (counted !== undefined && counted !== info.rangesOver)
+      yield [`ranges.${j}.histogram`, `counts ${counted} images, rangesOver says ${info.rangesOver ?? 'nothing'}`]
+  }
   for (const index of Object.keys(info.names ?? {}))
     if (Number(index) >= m) yield ['names', `names prototype ${index}, but there are ${m} (0 … ${m - 1})`]
 }

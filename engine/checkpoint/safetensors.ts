@@ -156,6 +156,32 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
+ * Writes what `from`, a checkpoint of ours, holds to `to` (the same path, too) with another description; returns the new id. Weights
+ * are copied byte by byte, in half precision as in full. Refuses a description that the weights do not fit.
+ */
+export async function writeCheckpointInfo(from: string, to: string, info: CheckpointInfo): Promise<string> {
+  const checked = checkInfo(to, info)
+  return withFile(from, async file => {
+    const { header: old, entries } = await openChecked(file)
+    checkShapes(to, checked, new Map(entries.map(({ name, shape }) => [name, shape])))
+    const hash = createHash('sha256')
+    await writeWhole(to, async handle => {
+      const append = async (bytes: Uint8Array) => {
+        hash.update(bytes)
+        await handle.writeFile(bytes)
+      }
+      await append(formatHeader({ format, patronus: JSON.stringify(checked) }, entries))
+      for (const { begin, end } of entries) {
+        const raw = new Uint8Array(end - begin)
+        await file.read(raw, old.length + begin)
+        await append(raw)
+      }
+    })
+    return hash.digest('hex')
+  })
+}
+
+/**
  * Writes a checkpoint and returns its id (SHA-256 of the file). `dtype` F16 halves the file: matrices and kernels are
  * rounded to half precision except the encoder's and the prototypes'. Refuses weights that do not fit the configuration.
  */
