@@ -46,7 +46,8 @@ export function parseNames(text: string, count?: number): NamesFile {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new NamesError([`the file is not JSON: ${(error as Error).message}`])
+    // The parser quotes what it found, which may be a picture's bytes.
+    throw new NamesError([`the file is not JSON: ${(error as Error).message.replace(/\p{Cc}+/gu, ' ')}`])
   }
   return checkNamesFile(value, count)
 }

@@ -1,18 +1,24 @@
 import { stat } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { Checkpoint } from '../engine/checkpoint/safetensors.ts'
+import { namesOf } from './kept-names.ts'
 
 /** `patronus info`: what a checkpoint says about itself. */
 export const infoCommand = (): Command =>
   new Command('info')
     .description('say what a checkpoint is')
     .argument('<checkpoint>', "a .safetensors file, or the authors' folder or ckpt.tar")
+    .option('--data <folder>', 'folder whose user/ holds names of prototypes, as for serve', 'data')
     .option('--json', 'everything, as one JSON object')
     .action(info)
 
-async function info(path: string, { json }: { json?: boolean }): Promise<void> {
-  const { openCheckpoint } = await import('../engine/checkpoint/open.ts')
-  const checkpoint = await openCheckpoint(path)
+async function info(path: string, { data, json }: { data: string; json?: boolean }): Promise<void> {
+  const [{ openCheckpoint }, { withNames }] = await Promise.all([
+    import('../engine/checkpoint/open.ts'),
+    import('../analysis/naming.ts'),
+  ])
+  const opened = await openCheckpoint(path)
+  const checkpoint = { ...opened, info: withNames(opened.info, await namesOf(opened.id, data)) }
   const bytes = (await stat(path)).size
   const numbers = { parameters: parametersOf(checkpoint), priorParameters: parametersOf(checkpoint, true) }
   process.stdout.write(

@@ -10,6 +10,7 @@ import { describeError, Failure } from './failure.ts'
 import { findHouse } from './house.ts'
 import { importCommand } from './import.ts'
 import { infoCommand } from './info.ts'
+import { namesCommand } from './names.ts'
 import { qualityCommand } from './quality.ts'
 import { runCommand } from './run.ts'
 import { serveCommand } from './serve.ts'
@@ -29,6 +30,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(dataCommand())
     .addCommand(importCommand())
     .addCommand(infoCommand())
+    .addCommand(namesCommand())
     .addCommand(exportOnnxCommand())
     .addCommand(qualityCommand())
     .addCommand(benchCommand(house))
