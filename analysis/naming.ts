@@ -55,14 +55,14 @@ export function parseNames(text: string, count?: number): NamesFile {
 export function checkNamesFile(value: unknown, count?: number): NamesFile {
   const wrong: string[] = []
   if (!isRecord(value)) throw new NamesError([`a names file is an object, this is ${kindOf(value)}`])
-  const { format, version, checkpoint, checkpointName, names, ...others } = value
+  const { format, version, checkpoint, checkpointName, names } = value
   if (format !== 'patronus-names') wrong.push(`format should be "patronus-names", is ${kindOf(format)}`)
   if (version !== 1) wrong.push(`version should be 1, is ${kindOf(version)}; a newer program may have written it`)
   if (typeof checkpoint !== 'string' || !/^[0-9a-f]{64}$/.test(checkpoint))
     wrong.push(`checkpoint should be the SHA-256 of a checkpoint file (64 hex digits), is ${kindOf(checkpoint)}`)
   const nameProblem = textProblem(checkpointName, limits.checkpointName, unfit)
   if (nameProblem) wrong.push(`checkpointName ${nameProblem}`)
-  wrong.push(...unknownKeys(others))
+  wrong.push(...unknownKeys(value, ['format', 'version', 'checkpoint', 'checkpointName', 'names']))
   if (wrong.length) throw new NamesError(wrong)
   return {
     format: 'patronus-names',
@@ -98,8 +98,8 @@ const unfitInNote = /(?![\n\r\t])[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u
 
 function entryProblems(entry: unknown): string[] {
   if (!isRecord(entry)) return [`should be an object with a name, is ${kindOf(entry)}`]
-  const { name, note, confidence, ...others } = entry
-  const problems = unknownKeys(others)
+  const { name, note, confidence } = entry
+  const problems = unknownKeys(entry, ['name', 'note', 'confidence'])
   const inName = textProblem(name, limits.name, unfit)
   if (inName) problems.push(`name ${inName}`)
   const inNote = note === undefined ? undefined : textProblem(note, limits.note, unfitInNote)
@@ -126,8 +126,9 @@ function tidy({ name, note, confidence }: PrototypeName): PrototypeName {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const unknownKeys = (others: object): string[] =>
-  Object.keys(others)
+const unknownKeys = (value: object, known: readonly string[]): string[] =>
+  Object.keys(value)
+    .filter(key => !known.includes(key))
     .slice(0, 5)
     .map(key => `${quote(key)} means nothing here`)
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
+import type { Suggestion } from '../analysis/name-suggestions.ts'
 import type { NamesChange, NamesFile, PrototypeName, PrototypeNames } from '../analysis/naming.ts'
 import type { DeviceName } from '../engine/device.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
@@ -162,12 +163,16 @@ async function suggest(checkpoint: string, options: NamesOptions): Promise<void>
         `No prototype tells any attribute of ${subject.test.name} with an AUROC of ${threshold} over ${Math.min(pictures, counted.pictures)} test pictures.\n`,
       )
     const table = suggestionTable(found, { threshold, ...counted }, info.names)
-    process.stdout.write(`${tableText(table, Infinity)}\n${reading(found[0].prototype, checkpoint, found[0].name)}`)
+    const lead = ({ auroc, control }: Suggestion) => auroc - (control ?? 0)
+    const [{ prototype, name }] = found.toSorted((a, b) => lead(b) - lead(a))
+    process.stdout.write(`${tableText(table, Infinity)}\n${reading(prototype, checkpoint, name)}`)
   })
 }
 
 const reading = (prototype: number, checkpoint: string, name: string): string => `
-"untrained": the best prototype of an encoder that has learned nothing, on the same attribute. A small gap means that the
-prototype tells the next attribute, too. Nothing was written. Look at the prototype (Visualize Prototype) before you accept:
+"pictures with it" have the attribute itself, also where the suggestion is "not" it. A small gap: the prototype tells the next
+attribute, too. "untrained" is the best prototype of an encoder that has learned nothing: where that is as high, the attribute
+is easy to tell (a colour), and the name says little about what was learned. Nothing was written. Look at the prototype
+(Visualize Prototype) before you accept:
   patronus names ${checkpoint} --set ${prototype}="${name}"
 `

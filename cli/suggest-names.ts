@@ -68,7 +68,7 @@ export const suggestionTable = (
   named: Readonly<Record<string, string>> = {},
 ): Table => ({
   title: `Suggested names: attribute AUROC of single prototypes over ${pictures} test pictures, at least ${threshold}`,
-  columns: ['prototype', 'is called', 'suggestion', 'AUROC', 'with', 'next best', 'AUROC', 'gap', 'untrained'],
+  columns: ['prototype', 'is called', 'suggestion', 'AUROC', 'pictures with it', 'next best', 'its AUROC', 'gap', 'untrained'],
   rows: found.map(({ prototype, name, auroc, positives, runnerUp, gap, control }) => [
     prototype,
     named[String(prototype)] ?? null,

@@ -96,7 +96,9 @@ whenBuilt('names on the command line', () => {
     const asked = ['--suggest', '--data-set', 'few.json', '--device', 'cpu', '--threshold', '0.55']
     const told = await names(...asked)
     expect([told.code, told.err.split('\n').filter(line => /error/.test(line))]).toEqual([0, []])
-    expect(told.out).toMatch(/over 200 test pictures, at least 0\.55\nprototype +is called +suggestion +AUROC +with +next best/)
+    expect(told.out).toMatch(
+      /over 200 test pictures, at least 0\.55\nprototype +is called +suggestion +AUROC +pictures with it +next best/,
+    )
     expect(told.out).toMatch(/Nothing was written/)
     const { suggestions } = JSON.parse((await names(...asked, '--json')).out) as { suggestions: Suggestion[] }
     expect(suggestions.length).toBeGreaterThan(0)
