@@ -41,3 +41,13 @@ export function attribute(data: DataSet, name: string): Uint8Array {
   if (at < 0) throw new Error(`${data.name} has no attribute "${name}"; it has: ${names.join(', ') || 'none'}`)
   return Uint8Array.from({ length: countOf(data) }, (_, i) => data.attributes!.values[i * names.length + at])
 }
+
+/** Attributes as they are; a class becomes one column a class, 1 for its own. */
+export function facts({ attributes, classes }: DataSet): NonNullable<DataSet['attributes']> {
+  if (attributes) return attributes
+  if (!classes) return { names: [], values: new Uint8Array() }
+  return {
+    names: classes.names,
+    values: Uint8Array.from([...classes.values].flatMap(value => classes.names.map((_, k) => Number(k === value)))),
+  }
+}

@@ -66,7 +66,7 @@ async function writeIdx(folder: string, { split, count, size, out }: IdxOptions)
 
 /** `000000.png` and so on, and one line of yes/no facts for each. */
 async function write(data: DataSet, out: string): Promise<void> {
-  const [{ default: sharp }, { countOf, pictureSize, pictures }, { writeWhole }] = await Promise.all([
+  const [{ default: sharp }, { countOf, facts, pictureSize, pictures }, { writeWhole }] = await Promise.all([
     import('sharp'),
     import('../analysis/data-set.ts'),
     import('../train/files.ts'),
@@ -91,14 +91,4 @@ async function write(data: DataSet, out: string): Promise<void> {
   process.stdout.write(
     `${out}: ${count} pictures of ${width}×${height}${table.names.length ? `, attributes.csv with ${table.names.length} columns` : ''}\n`,
   )
-}
-
-/** Attributes as they are; a class becomes one column a class, 1 for its own. */
-function facts({ attributes, classes }: DataSet): { names: readonly string[]; values: Uint8Array } {
-  if (attributes) return attributes
-  if (!classes) return { names: [], values: new Uint8Array() }
-  return {
-    names: classes.names,
-    values: Uint8Array.from([...classes.values].flatMap(value => classes.names.map((_, k) => Number(k === value)))),
-  }
 }

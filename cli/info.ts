@@ -1,22 +1,28 @@
 import { stat } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { Checkpoint } from '../engine/checkpoint/safetensors.ts'
+import { namesOf } from './kept-names.ts'
 
 /** `patronus info`: what a checkpoint says about itself. */
 export const infoCommand = (): Command =>
   new Command('info')
     .description('say what a checkpoint is')
     .argument('<checkpoint>', "a .safetensors file, or the authors' folder or ckpt.tar")
+    .option('--data <folder>', 'folder whose user/ holds names of prototypes, as for serve', 'data')
     .option('--json', 'everything, as one JSON object')
     .option('--ranges', 'the measured range of s of every prototype')
     .option('--report <folder>', 'write a page about those ranges, with histograms, and a CSV')
     .action(info)
 
-type InfoOptions = { readonly json?: boolean; readonly ranges?: boolean; readonly report?: string }
+type InfoOptions = { readonly data: string; readonly json?: boolean; readonly ranges?: boolean; readonly report?: string }
 
-async function info(path: string, { json, ranges, report }: InfoOptions): Promise<void> {
-  const { openCheckpoint } = await import('../engine/checkpoint/open.ts')
-  const checkpoint = await openCheckpoint(path)
+async function info(path: string, { data, json, ranges, report }: InfoOptions): Promise<void> {
+  const [{ openCheckpoint }, { withNames }] = await Promise.all([
+    import('../engine/checkpoint/open.ts'),
+    import('../analysis/naming.ts'),
+  ])
+  const opened = await openCheckpoint(path)
+  const checkpoint = { ...opened, info: withNames(opened.info, await namesOf(opened.id, data)) }
   if (report !== undefined) return writeRanges(report, checkpoint)
   if (ranges) {
     const { rangesText } = await import('./ranges-text.ts')

@@ -13,6 +13,7 @@ import { describeError, Failure } from './failure.ts'
 import { findHouse } from './house.ts'
 import { importCommand } from './import.ts'
 import { infoCommand } from './info.ts'
+import { namesCommand } from './names.ts'
 import { qualityCommand } from './quality.ts'
 import { rangesCommand } from './ranges.ts'
 import { runCommand } from './run.ts'
@@ -34,6 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(importCommand())
     .addCommand(infoCommand())
     .addCommand(rangesCommand())
+    .addCommand(namesCommand())
     .addCommand(exportOnnxCommand())
     .addCommand(atlasCommand())
     .addCommand(diagnoseCommand())

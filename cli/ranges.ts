@@ -3,7 +3,7 @@ import { dirname, extname } from 'node:path'
 import { Command } from 'commander'
 import type { CheckpointInfo, Patronus } from '../engine/patronus.ts'
 import type { Tensor } from '../model/tensor.ts'
-import { countOf, pictures, type DataSet } from '../train/datasets/dataset.ts'
+import { countOf, pictures, type DataSet } from '../analysis/data-set.ts'
 import type { DeviceName } from '../engine/device.ts'
 import { Failure } from './failure.ts'
 import { deviceOption, whole } from './options.ts'
@@ -54,11 +54,15 @@ function targetOf(checkpoint: string, { out, write }: RangesOptions): string | u
 }
 
 /** The checkpoint's description with its ranges measured anew. */
-async function measure({ patronus, train, reporter, signal }: Subject, { images, seed }: RangesOptions): Promise<CheckpointInfo> {
+async function measure(
+  { patronus, train: load, reporter, signal }: Subject,
+  { images, seed }: RangesOptions,
+): Promise<CheckpointInfo> {
   const [{ prototypeRanges }, { shuffled }] = await Promise.all([
     import('../analysis/prototype-ranges.ts'),
     import('../model/noise.ts'),
   ])
+  const train = await load()
   const all = countOf(train)
   const count = Math.min(images ?? all, all)
   const chosen = shuffled(all, seed).subarray(0, count).sort()

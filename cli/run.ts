@@ -48,7 +48,11 @@ export const runCommand = (house: string): Command =>
       collected,
     )
     .option('-o, --out <folder>', 'where pictures, tables and plots go', 'output')
-    .option('--data <folder>', 'folder whose input/ holds pictures, as for serve', 'data')
+    .option(
+      '--data <folder>',
+      'folder whose input/ holds pictures and whose user/ holds names of prototypes, as for serve',
+      'data',
+    )
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
     .addOption(deviceOption())
     .option('--json', 'one JSON object a line on stdout instead of text')
@@ -95,7 +99,7 @@ const rootsOf = (temporary: string, { out, data, checkpoints = [] }: RunOptions,
   input: [path.join(temporary, 'input'), path.resolve(data, 'input'), path.join(house, 'workflows', 'images')],
   output: [path.resolve(out)],
   temp: [path.join(temporary, 'temp')],
-  user: [path.join(temporary, 'user')],
+  user: [path.resolve(data, 'user')],
   checkpoints: [
     path.join(temporary, 'checkpoints'),
     ...checkpoints.map(folder => path.resolve(folder)),

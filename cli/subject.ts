@@ -7,6 +7,7 @@ import type { Patronus } from '../engine/patronus.ts'
 import type { Classifier } from '../train/classifier.ts'
 import type { Reporter } from '../train/progress.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
+import { namesOf } from './kept-names.ts'
 import { deviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
 
@@ -16,6 +17,8 @@ export type SubjectOptions = {
   readonly device: DeviceName
   readonly seed: number
   readonly out: string
+  /** Data folder of the server whose names of prototypes are used; default `data`. */
+  readonly names?: string
 }
 
 /** `patronus <name> <checkpoint>` with the options above. */
@@ -27,6 +30,7 @@ export const subjectCommand = (name: string, description: string): Command =>
     .option('--seed <n>', 'decides every random choice', whole(0), 1)
     .addOption(deviceOption())
     .option('-o, --out <folder>', 'where the report goes', 'reports')
+    .option('--names <folder>', 'data folder of the server, whose names of prototypes are used', 'data')
 
 export type Subject = {
   readonly patronus: Patronus
@@ -45,25 +49,28 @@ export type Subject = {
 /** Opens what the options name, runs, and closes it again, whatever happens. Ctrl-C cancels. */
 export async function withSubject<T>(
   checkpoint: string,
-  { data, device, seed }: Omit<SubjectOptions, 'out'>,
+  { data, device, seed, names = 'data' }: Omit<SubjectOptions, 'out'>,
   run: (subject: Subject) => Promise<T>,
 ): Promise<T> {
-  const [{ chooseDevice }, { loadPatronus }, { readConfig }, { dataOf }, { loadSplit }, { reporter }] = await Promise.all([
-    import('../engine/device.ts'),
-    import('../engine/load.ts'),
-    import('../train/configs.ts'),
-    import('../train/data-of.ts'),
-    import('../train/datasets/load.ts'),
-    import('../train/progress.ts'),
-  ])
+  const [{ withNames }, { chooseDevice }, { loadPatronus }, { readConfig }, { dataOf }, { loadSplit }, { reporter }] =
+    await Promise.all([
+      import('../analysis/naming.ts'),
+      import('../engine/device.ts'),
+      import('../engine/load.ts'),
+      import('../train/configs.ts'),
+      import('../train/data-of.ts'),
+      import('../train/datasets/load.ts'),
+      import('../train/progress.ts'),
+    ])
   const stop = new AbortController()
   const signals = onStopSignals(() => stop.abort())
   const told = reporter(process.stderr, 20)
   try {
     const chosen = await chooseDevice(device)
-    const patronus = await loadPatronus(checkpoint, { device: chosen })
+    const loaded = await loadPatronus(checkpoint, { device: chosen })
     let reader: Promise<Classifier> | undefined
     try {
+      const patronus = { ...loaded, info: withNames(loaded.info, await namesOf(loaded.id, names)) }
       const config = data === undefined ? dataOf(patronus.info) : (await readConfig(data)).data
       const load = (split: 'train' | 'test') => loadSplit(config, split, { signal: stop.signal, reporter: told })
       const test = await load('test')
@@ -87,7 +94,7 @@ export async function withSubject<T>(
       })
     } finally {
       await reader?.then(opened => opened.dispose()).catch(() => {})
-      await patronus.dispose()
+      await loaded.dispose()
     }
   } catch (error) {
     if (stop.signal.aborted) throw new Failure('cancelled; no report was written', { code: INTERRUPTED })

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { SavedImage, Ui } from '../nodes/node.ts'
+import type { NamesFile } from '../server/protocol.ts'
 import { parseDefinitions } from './ports.ts'
 import type { Listed } from './shell.ts'
 import type { Problem } from './state.ts'
@@ -31,7 +32,7 @@ async function reason(response: Response, path: string): Promise<string> {
   try {
     const { error } = JSON.parse(text) as { error?: string | { message?: string; details?: string } }
     if (typeof error === 'string') return error
-    if (error?.message) return [error.message, error.details].filter(Boolean).join(': ')
+    if (error?.message) return [...new Set([error.message, error.details])].filter(Boolean).join(': ')
   } catch {
     // not JSON: fall through to the text itself
   }
@@ -174,6 +175,30 @@ const Info = v.looseObject({
 export const getCheckpoint = async (name: string): Promise<CheckpointInfo> =>
   v.parse(v.object({ info: Info }), await json(`./patronus/checkpoints/${encodeURIComponent(name)}`))
     .info as unknown as CheckpointInfo
+
+const Names = v.object({
+  format: v.literal('patronus-names'),
+  version: v.literal(1),
+  checkpoint: v.string(),
+  checkpointName: v.string(),
+  names: v.record(v.string(), v.object({ name: v.string(), note: v.optional(v.string()), confidence: v.optional(v.number()) })),
+})
+const namesUrl = (checkpoint: string): string => `./patronus/checkpoints/${encodeURIComponent(checkpoint)}/names`
+
+/** What people call the prototypes of a checkpoint, with notes. */
+export const getNames = async (checkpoint: string): Promise<NamesFile> => v.parse(Names, await json(namesUrl(checkpoint)))
+
+const sendNames = async (method: 'PUT' | 'PATCH', checkpoint: string, body: unknown, force: boolean): Promise<NamesFile> => {
+  const init = { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  return v.parse(Names, await (await request(`${namesUrl(checkpoint)}${force ? '?force=true' : ''}`, init)).json())
+}
+
+/** Changes the names that `body` (a names file, or `{ names }`) mentions; the server checks it. 409: it is another checkpoint's. */
+export const changeNames = (checkpoint: string, body: unknown, { force = false } = {}): Promise<NamesFile> =>
+  sendNames('PATCH', checkpoint, body, force)
+
+/** Makes these all the names there are. */
+export const replaceNames = (checkpoint: string, file: NamesFile): Promise<NamesFile> => sendNames('PUT', checkpoint, file, false)
 
 const Image = v.object({ filename: v.string(), subfolder: v.string(), type: v.picklist(['output', 'temp', 'input']) })
 const Output = v.looseObject({ images: v.optional(v.array(Image)), text: v.optional(v.array(v.string())) })

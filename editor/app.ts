@@ -12,6 +12,7 @@ import { baseName, download, pickFile, readFile, readGraph } from './files.ts'
 import { fitWorkflow } from './fit-workflow.ts'
 import { menuFor } from './menus.ts'
 import type { Definitions } from './ports.ts'
+import type { PrototypeNames } from '../server/protocol.ts'
 import { initialState, type Listed, type Point, type State, type Toast, type Value } from './shell.ts'
 import { cancelling, checked, cleared, type Live } from './state.ts'
 import { createStore, type Store } from './store.ts'
@@ -265,8 +266,18 @@ async function readBank(app: App): Promise<void> {
   if (checkpoint === undefined) return app.show({ bank: undefined })
   app.show({ bank: { checkpoint, loading: true } })
   const next = await api.getCheckpoint(checkpoint).then(
-    async info => ({ checkpoint, info, hasTiles: await api.hasTiles(checkpoint) }),
+    async info => ({ checkpoint, info, names: await namesOf(app, checkpoint), hasTiles: await api.hasTiles(checkpoint) }),
     (error: unknown) => ({ checkpoint, error: error instanceof Error ? error.message : String(error) }),
   )
   if (app.store.get().bank?.checkpoint === checkpoint) app.show({ bank: next })
 }
+
+/** A file of names that cannot be read must not hide the bank. */
+const namesOf = (app: App, checkpoint: string): Promise<PrototypeNames> =>
+  api.getNames(checkpoint).then(
+    ({ names }) => names,
+    (error: unknown) => {
+      app.say(error instanceof Error ? error.message : String(error), 'bad')
+      return {}
+    },
+  )

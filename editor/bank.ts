@@ -4,6 +4,7 @@
  */
 import type { PrototypeRange } from '../engine/patronus.ts'
 import type { Ui } from '../nodes/node.ts'
+import type { PrototypeName } from '../server/protocol.ts'
 import { edited, readEdits, type Edit } from './edits.ts'
 import type { Definition, Definitions } from './ports.ts'
 import type { Graph, GraphNode, State } from './shell.ts'
@@ -35,6 +36,8 @@ export function editNode(graph: Graph, definitions: Definitions): GraphNode | un
 export type Prototype = {
   readonly index: number
   readonly name?: string
+  /** What a person said about it here; the name above may be the checkpoint's own. */
+  readonly said?: PrototypeName
   /** What a slider spans: from absent, or less where less was measured, to the most that was measured. */
   readonly range: { readonly min: number; readonly max: number }
   /** s of the picture that was encoded last. */
@@ -69,7 +72,7 @@ const rangeOf = (range: PrototypeRange | undefined): Prototype['range'] => ({
 
 export function prototypes(state: State): readonly Prototype[] {
   if (!state.bank || !('info' in state.bank)) return []
-  const { info } = state.bank
+  const { info, names } = state.bank
   const node = editNode(state.graph, state.definitions)
   const edits = editsOf(node)
   const onImage = imageValues(state, node)
@@ -78,6 +81,7 @@ export function prototypes(state: State): readonly Prototype[] {
   return Array.from({ length: info.config.prototypes.count }, (_, index) => ({
     index,
     name: info.names?.[String(index)],
+    said: names[String(index)],
     range: rangeOf(info.ranges?.[index]),
     onImage: onImage?.[index],
     live: live?.[index],
@@ -139,9 +143,11 @@ export function arrange(
 ): Prototype[] {
   const wanted = query.trim().toLowerCase()
   const found = bank.filter(
-    ({ index, name, edit }) =>
+    ({ index, name, said, edit }) =>
       (!editedOnly || edit !== undefined) &&
-      (!wanted || String(index) === wanted.replace(/^#/, '') || name?.toLowerCase().includes(wanted)),
+      (!wanted ||
+        String(index) === wanted.replace(/^#/, '') ||
+        [name, said?.note].some(text => text?.toLowerCase().includes(wanted))),
   )
   const byIndex = (a: Prototype, b: Prototype) => a.index - b.index
   if (order === 'index') return found.sort(byIndex)

@@ -25,7 +25,7 @@ export async function readFile(file: File, info: ObjectInfo): Promise<Opened> {
 export const readGraph = (value: unknown, info: ObjectInfo): Workflow =>
   graphKind(value) === 'prompt' ? layOut(parsePrompt(value), info) : parseWorkflow(value)
 
-function parseJson(text: string, name: string): unknown {
+export function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {

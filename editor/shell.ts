@@ -2,6 +2,7 @@
 import type { Definitions } from './ports.ts'
 import { nothingYet, type Live } from './state.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
+import type { PrototypeNames } from '../server/protocol.ts'
 
 export type Value = string | number | boolean
 /** A node of the graph as panels see it: a copy, refreshed after every gesture. */
@@ -68,7 +69,14 @@ export type Listed = {
 }
 
 export type Bank =
-  | { readonly checkpoint: string; readonly info: CheckpointInfo; readonly hasTiles: boolean }
+  | {
+      readonly checkpoint: string
+      /** `names`: those that people gave, else the checkpoint's own. */
+      readonly info: CheckpointInfo
+      /** What people said here about its prototypes, with notes. */
+      readonly names: PrototypeNames
+      readonly hasTiles: boolean
+    }
   | { readonly checkpoint: string; readonly error: string }
   | { readonly checkpoint: string; readonly loading: true }
 

@@ -166,7 +166,10 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs> = {
   readonly output?: boolean
   /** Words the palette finds it by besides its title. */
   readonly aliases?: readonly string[]
-  /** Anything outside the inputs that the result depends on (the bytes of a file); part of the cache key. */
+  /**
+   * Anything outside the inputs that the result depends on (the bytes of a file; of a checkpoint also the names that people gave
+   * its prototypes, which `hash` covers); part of the cache key.
+   */
   fingerprint?(inputs: Partial<InputValues<I>>, files: { hash(kind: FileKind, name: string): Promise<string> }): Promise<string>
   run(inputs: InputValues<I>, context: Context): Promise<OutputValues<O> & { readonly ui?: Ui }>
 }

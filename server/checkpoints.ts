@@ -1,5 +1,8 @@
+import { merge, withNames, type NamesFile } from '../analysis/naming.ts'
 import { readCheckpointInfo } from '../engine/checkpoint/safetensors.ts'
+import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Files } from './files.ts'
+import { readChange, shownNames, type Names } from './names.ts'
 import { BadRequest } from './problem.ts'
 import type { CheckpointDetails, CheckpointSummary } from './protocol.ts'
 import { isCheckpoint } from './worker.ts'
@@ -7,21 +10,42 @@ import { isCheckpoint } from './worker.ts'
 /** What the checkpoint files in reach say about themselves. Their weights are the worker's business. */
 export type Checkpoints = {
   list(): Promise<CheckpointSummary[]>
+  /** With the names that people gave in its `info.names`. */
   details(name: string): Promise<CheckpointDetails>
+  /** What people call its prototypes, with notes; the checkpoint's own names are not among them. */
+  names(name: string): Promise<NamesFile>
+  /** Takes a names file or `{ names }`; `replace` forgets what it does not list, `force` takes names of another checkpoint. */
+  rename(name: string, body: unknown, how: { readonly replace: boolean; readonly force: boolean }): Promise<NamesFile>
 }
 
-export const createCheckpoints = (files: Files): Checkpoints => ({
-  list: async () => Promise.all((await files.list('checkpoints', isCheckpoint)).map(name => summarise(files, name))),
-  details: async name => {
+export function createCheckpoints(files: Files, names: Names): Checkpoints {
+  const open = async (name: string): Promise<{ id: string; info: CheckpointInfo }> => {
     const file = await files.find('checkpoints', name)
     if (!file) throw new BadRequest('not_found', `There is no checkpoint "${name}"`, 404)
     try {
-      return { name, info: await readCheckpointInfo(file), id: await files.hash('checkpoints', name) }
+      return { info: await readCheckpointInfo(file), id: await files.hash('checkpoints', name) }
     } catch (error) {
       throw new BadRequest('bad_checkpoint', reason(error), 422)
     }
-  },
-})
+  }
+  return {
+    list: async () => Promise.all((await files.list('checkpoints', isCheckpoint)).map(name => summarise(files, name))),
+    details: async name => {
+      const { id, info } = await open(name)
+      return { name, id, info: withNames(info, await shownNames(names, id)) }
+    },
+    names: async name => {
+      const { id, info } = await open(name)
+      return { format: 'patronus-names', version: 1, checkpoint: id, checkpointName: info.name, names: await names.read(id) }
+    },
+    rename: async (name, body, { replace, force }) => {
+      const { id, info } = await open(name)
+      const subject = { id, title: info.name, count: info.config.prototypes.count }
+      const change = readChange(body, subject, force)
+      return replace ? names.replace(subject, merge({}, change)) : names.change(subject, now => merge(now, change))
+    },
+  }
+}
 
 async function summarise(files: Files, name: string): Promise<CheckpointSummary> {
   try {

@@ -1,6 +1,9 @@
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Ui } from '../nodes/node.ts'
 
+/** `GET`, `PUT` and `PATCH /patronus/checkpoints/:name/names`; the last two also take `{ names }` alone. */
+export type { NamesFile, PrototypeName, PrototypeNames } from '../analysis/naming.ts'
+
 /** Every JSON message the server sends; ComfyUI's names and shapes, then ours (prefix `patronus.`), which other clients ignore. */
 export type ServerMessage =
   | { type: 'status'; data: { status: { exec_info: { queue_remaining: number } }; sid?: string } }
@@ -69,6 +72,7 @@ export type CheckpointDetails = {
   name: string
   /** SHA-256 of the file, hex. */
   id: string
+  /** `names` are those that people gave, and the checkpoint's own where they gave none. */
   info: CheckpointInfo
 }
 

@@ -9,6 +9,7 @@ import { createApp, type Parts } from './app.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
+import { createNames } from './names.ts'
 import { createMemoryQueue } from './queue.ts'
 import { features } from './routes/info.ts'
 import type { Runner } from './runner.ts'
@@ -63,7 +64,8 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
       checkpoints: await files.list('checkpoints', isCheckpoint),
       datasets: await files.folders('datasets'),
     })
-  const parts: Parts = { runs, queue, store, files, runner, checkpoints: createCheckpoints(files), objectInfo }
+  const checkpoints = createCheckpoints(files, createNames(files))
+  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
 
   const guard = createGuard({ ...options, host })
   const app = createApp(parts, { guard, editor: options.editor, log })

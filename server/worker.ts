@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { withNames } from '../analysis/naming.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros } from '../model/tensor.ts'
 import type { Catalog } from '../nodes/node.ts'
@@ -6,6 +7,7 @@ import { createCache } from './cache.ts'
 import { createContext } from './context.ts'
 import { execute, explain } from './executor.ts'
 import { folderHash, type Files } from './files.ts'
+import { createNames, shownNames } from './names.ts'
 import { createPreviews, type Previews } from './preview.ts'
 import type { DeviceReport } from './protocol.ts'
 import type { Job } from './queue.ts'
@@ -32,6 +34,7 @@ const keepLoaded = 3
 /** What does the work: in a process of its own (worker-main.ts), or in the caller's (tests). */
 export function createWorker({ catalog, files, load, findDevice, sources, warm, onDevice = () => {} }: WorkerParts): Runner {
   const cache = createCache()
+  const names = createNames(files)
   const checkpoints = createCheckpoints(files, load, patronus => cache.forget(patronus))
   let current: { promptId: string; abort: AbortController } | undefined
   let toFree: { models?: boolean; results?: boolean } = {}
@@ -56,7 +59,7 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
     try {
       // The first run asks for the file's hash, too.
       await files.hash('checkpoints', checkpoint)
-      await stepOnce(await checkpoints.get(checkpoint))
+      await stepOnce(await checkpoints.get(checkpoint, async () => ({})))
       tellDevice({ warm: { checkpoint, state: 'ready' } })
     } catch (error) {
       tellDevice({ warm: { checkpoint, state: 'failed', error: messageOf(error) } })
@@ -91,12 +94,18 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
 
   async function runJob(job: Job, on: (event: RunEvent) => Promise<void> | void, signal: AbortSignal) {
     let previews: Previews | undefined
+    // Read once a job: a name that is given meanwhile must not end up under the signature of the names before.
+    const namesOf = once(async checkpoint => shownNames(names, await files.hash('checkpoints', checkpoint)))
     try {
       return await execute(job, catalog, {
         tell: message => void on({ kind: 'message', message }),
         cache,
         signal,
-        hash: (kind, name) => (kind === 'datasets' ? folderHash(files, name) : files.hash(kind, name)),
+        hash: async (kind, name) => {
+          if (kind === 'datasets') return folderHash(files, name)
+          const hash = await files.hash(kind, name)
+          return kind === 'checkpoints' ? `${hash} ${JSON.stringify(await namesOf(name))}` : hash
+        },
         contextFor: (node, progress) => {
           previews?.close()
           previews = createPreviews(image =>
@@ -104,17 +113,8 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
           )
           const activations = (t: number, s: number[][]) =>
             void on({ kind: 'message', message: { type: 'patronus.activations', data: { prompt_id: job.promptId, node, t, s } } })
-          return createContext({
-            job,
-            node,
-            files,
-            sources,
-            signal,
-            previews,
-            progress,
-            activations,
-            checkpoint: checkpoints.get,
-          })
+          const checkpoint = (name: string) => checkpoints.get(name, () => namesOf(name))
+          return createContext({ job, node, files, sources, signal, previews, progress, activations, checkpoint })
         },
       })
     } catch (cause) {
@@ -135,6 +135,16 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
   }
 }
 
+/** `ask`, asked once for each name. */
+function once<T>(ask: (name: string) => Promise<T>): (name: string) => Promise<T> {
+  const answers = new Map<string, Promise<T>>()
+  return name => {
+    const answer = answers.get(name) ?? ask(name)
+    answers.set(name, answer)
+    return answer
+  }
+}
+
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** One pass through both networks, so that whatever is compiled at first use is compiled. */
@@ -145,19 +155,27 @@ async function stepOnce(patronus: Patronus): Promise<void> {
   await patronus.denoiser(zeros([1, prototypes.count]))(x, 0)
 }
 
+type Loaded = {
+  readonly stamp: string
+  readonly patronus: Promise<Patronus>
+  /** The same networks under the names that were given, by those names: a new name loads nothing again. */
+  readonly named: Map<string, Patronus>
+}
+
 /** Loaded checkpoints by name; a file that changed on the disk is loaded again. */
 function createCheckpoints(files: Files, load: WorkerParts['load'], unloading: (patronus: Patronus) => void) {
-  const loaded = new Map<string, { stamp: string; patronus: Promise<Patronus> }>()
+  const loaded = new Map<string, Loaded>()
   const drop = async (name: string) => {
-    const patronus = await loaded.get(name)?.patronus.catch(() => undefined)
+    const entry = loaded.get(name)
+    const patronus = await entry?.patronus.catch(() => undefined)
     loaded.delete(name)
-    if (patronus) {
-      unloading(patronus)
+    if (entry && patronus) {
+      for (const each of [patronus, ...entry.named.values()]) unloading(each)
       await patronus.dispose()
     }
   }
   return {
-    get: async (name: string): Promise<Patronus> => {
+    get: async (name: string, namesOf: () => Promise<Readonly<Record<string, string>>>): Promise<Patronus> => {
       const file = await files.find('checkpoints', name)
       if (!file)
         throw new Error(
@@ -169,15 +187,24 @@ function createCheckpoints(files: Files, load: WorkerParts['load'], unloading: (
       // Used last, stands last. The old version of a changed file may still be in use; it is unloaded after the job.
       loaded.delete(name)
       if (known && known.stamp !== stamp) loaded.set(`${name}\0${known.stamp}`, known)
-      const entry = known?.stamp === stamp ? known : { stamp, patronus: load(file) }
+      const entry = known?.stamp === stamp ? known : { stamp, patronus: load(file), named: new Map() }
       loaded.set(name, entry)
       entry.patronus.catch(() => loaded.delete(name))
-      return entry.patronus
+      return underNames(entry, await namesOf())
     },
     keep: async (count: number) => {
       for (const name of [...loaded.keys()].slice(0, Math.max(0, loaded.size - count))) await drop(name)
     },
   }
+}
+
+async function underNames({ patronus, named }: Loaded, names: Readonly<Record<string, string>>): Promise<Patronus> {
+  const loaded = await patronus
+  if (Object.keys(names).length === 0) return loaded
+  const key = JSON.stringify(names)
+  const known = named.get(key) ?? { ...loaded, info: withNames(loaded.info, names) }
+  named.set(key, known)
+  return known
 }
 
 export const isCheckpoint = (name: string): boolean => name.endsWith('.safetensors')

@@ -6,7 +6,7 @@ export function dataOf(info: CheckpointInfo): DataConfig {
   const { trainingConfig } = info.provenance
   if (typeof trainingConfig !== 'string')
     throw new Error(
-      `${info.name} does not say what it was trained on (${info.dataset}); say with --data which data set to judge it on`,
+      `${info.name} does not say what it was trained on (${info.dataset}); say which data set to judge it on (--data, or --data-set of patronus names)`,
     )
   return parseConfig(JSON.parse(trainingConfig), `training config of ${info.name}`).data
 }

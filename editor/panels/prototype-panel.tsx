@@ -1,13 +1,14 @@
 /** The prototype bank of the checkpoint in the graph. Every slider writes a line into the node that takes edits. */
-import { Component } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { tileUrl } from '../api.ts'
 import type { App } from '../app.ts'
 import { arrange, editNode, prototypes, takesEdits, type Order, type Prototype } from '../bank.ts'
-import { fixed } from '../format.ts'
+import { isSameEntry } from '../names.ts'
 import type { State } from '../shell.ts'
 import { usePart } from './hooks.ts'
 import { Icon } from './icons.tsx'
+import { NamesMenu } from './name-form.tsx'
+import { Row } from './prototype-row.tsx'
 
 /** The parts of the state that the bank is made of; the same list as long as none of them changed. */
 function createBankReader(): (state: State) => readonly Prototype[] {
@@ -30,6 +31,7 @@ const isSame = (a: Prototype, b: Prototype | undefined): boolean =>
   a.live === b.live &&
   a.onImage === b.onImage &&
   a.name === b.name &&
+  isSameEntry(a.said, b.said) &&
   a.range.max === b.range.max &&
   a.range.min === b.range.min
 
@@ -74,6 +76,7 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
   const [order, setOrder] = useState<Order>('value')
   const [query, setQuery] = useState('')
   const [editedOnly, setEditedOnly] = useState(false)
+  const [naming, setNaming] = useState<number>()
   const edited = bank.filter(({ edit }) => edit !== undefined).length
   // While a sampler runs, rows stay where they are: a list that reorders itself under the hand cannot be used.
   const shown = useMemo(() => arrange(bank, { order, query, editedOnly }), [order, query, editedOnly, isSampling ? 0 : bank])
@@ -82,14 +85,17 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
   return (
     <div class="bank">
       <div class="bank-head">
-        <div class="search">
-          <Icon name="search" size={16} />
-          <input
-            placeholder={`Search ${bank.length} prototypes`}
-            aria-label="Search prototypes"
-            value={query}
-            onInput={event => setQuery(event.currentTarget.value)}
-          />
+        <div class="row">
+          <div class="search grow">
+            <Icon name="search" size={16} />
+            <input
+              placeholder={`Search ${bank.length} prototypes`}
+              aria-label="Search prototypes by number, name or note"
+              value={query}
+              onInput={event => setQuery(event.currentTarget.value)}
+            />
+          </div>
+          <NamesMenu app={app} checkpoint={checkpoint} />
         </div>
         <div class="row">
           <div class="segments" role="radiogroup" aria-label="Order">
@@ -122,7 +128,10 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
               <Row
                 key={index}
                 app={app}
+                checkpoint={checkpoint}
                 prototype={prototype}
+                isNaming={naming === index}
+                setNaming={setNaming}
                 tile={hasTiles ? tileUrl(checkpoint, index) : undefined}
                 canEdit={node !== undefined}
               />
@@ -162,85 +171,4 @@ function Target({ app, node, edited }: { app: App; node: ReturnType<typeof editN
       </button>
     </div>
   )
-}
-
-type RowProps = { readonly app: App; readonly prototype: Prototype; readonly tile: string | undefined; readonly canEdit: boolean }
-
-/** Drawn again only when its own prototype changed: a hundred rows follow every step of a sampler. */
-class Row extends Component<RowProps> {
-  override shouldComponentUpdate(next: RowProps): boolean {
-    return next.prototype !== this.props.prototype || next.canEdit !== this.props.canEdit || next.tile !== this.props.tile
-  }
-
-  override render({ app, prototype, tile, canEdit }: RowProps) {
-    const { index, name, range, onImage, live, edit } = prototype
-    const value = edit ?? onImage ?? range.min
-    const part = (x: number) => Math.min(1, Math.max(0, (x - range.min) / (range.max - range.min))).toFixed(4)
-    const at = (x: number) => ({ '--at': part(x) })
-    const label = name ?? `Prototype ${index}`
-    return (
-      <li
-        class={edit === undefined ? 'bank-row' : 'bank-row edited'}
-        style={{ '--part': `${(100 * Number(part(value))).toFixed(1)}%` }}
-      >
-        <Tile src={tile} index={index} />
-        <div class="bank-main">
-          <div class="row">
-            <span class="bank-name" title={label}>
-              {label}
-            </span>
-            {name !== undefined && <span class="faint mono">#{index}</span>}
-            <span class="grow" />
-            <output class="mono bank-value">{edit !== undefined || onImage !== undefined ? fixed(value) : '–'}</output>
-          </div>
-          <div class="bank-slider">
-            <input
-              type="range"
-              class="slider"
-              aria-label={`${label}, 0 to ${fixed(range.max)}`}
-              min={range.min}
-              max={range.max}
-              step={(range.max - range.min) / 200}
-              value={value}
-              disabled={!canEdit}
-              onInput={event => app.setPrototype(index, event.currentTarget.valueAsNumber, false)}
-              onChange={event => app.setPrototype(index, event.currentTarget.valueAsNumber)}
-              onDblClick={() => app.setPrototype(index, undefined)}
-            />
-            {range.min < 0 && <i class="tick zero" style={at(0)} title="0" />}
-            {onImage !== undefined && <i class="tick image" style={at(onImage)} title={`On this picture: ${fixed(onImage)}`} />}
-            {live !== undefined && <i class="live-bar" style={at(live)} />}
-          </div>
-          <div class="row bank-ends faint mono">
-            <span>{fixed(range.min, 1)}</span>
-            <span class="grow" />
-            {edit !== undefined && onImage !== undefined && <span>was {fixed(onImage)}</span>}
-            <span class="grow" />
-            <span>{fixed(range.max, 1)}</span>
-          </div>
-        </div>
-        <button
-          class="button square quiet reset"
-          title="Take this edit back"
-          aria-label={`Reset ${label}`}
-          disabled={edit === undefined}
-          onClick={() => app.setPrototype(index, undefined)}
-        >
-          <Icon name="reset" size={15} />
-        </button>
-      </li>
-    )
-  }
-}
-
-/** The patch that shows the prototype, or its number on a colour of its own. */
-function Tile({ src, index }: { src: string | undefined; index: number }) {
-  const [isMissing, setMissing] = useState(false)
-  if (src === undefined || isMissing)
-    return (
-      <span class="tile" style={{ '--hue': `${(index * 137.508) % 360}` }}>
-        {index}
-      </span>
-    )
-  return <img class="tile crisp" src={src} alt="" loading="lazy" onError={() => setMissing(true)} />
 }

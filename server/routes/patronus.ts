@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import type { Router } from 'express'
+import type { Request, Router } from 'express'
 import { parseWorkflow } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
+import { jsonOf, readRaw } from '../body.ts'
 import type { Files } from '../files.ts'
 import { openImage } from '../images.ts'
 import { BadRequest } from '../problem.ts'
@@ -21,6 +22,16 @@ export function patronusRoutes(router: Router, { files, runner, checkpoints }: P
     '/patronus/checkpoints/:name',
     async (request, response) => void response.json(await checkpoints.details(request.params.name)),
   )
+  router.get(
+    '/patronus/checkpoints/:name/names',
+    async (request, response) => void response.json(await checkpoints.names(request.params.name)),
+  )
+  // PUT: these are all the names. PATCH: these change, null forgets one, the others stay. Both take an exported file.
+  for (const method of ['put', 'patch'] as const)
+    router[method]<{ name: string }>('/patronus/checkpoints/:name/names', readRaw, async (request, response) => {
+      const how = { replace: method === 'put', force: isForced(request) }
+      response.json(await checkpoints.rename(request.params.name, jsonOf(request), how))
+    })
   router.get('/patronus/checkpoints/:name/tiles/:index', async (request, response) => {
     const { name, index } = request.params
     const bytes = await tileOf(files, name, /^(\d{1,5})\.png$/.exec(index)?.[1])
@@ -34,6 +45,8 @@ export function patronusRoutes(router: Router, { files, runner, checkpoints }: P
     return JSON.parse(await readFile(file, 'utf8'))
   }
 }
+
+const isForced = ({ query }: Request<object>): boolean => query.force !== undefined && query.force !== 'false'
 
 /**
  * The patch that shows prototype `index`. They lie beside the checkpoint as one strip of square tiles, left to right:
