@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { benchCommand } from './bench.ts'
 import { dataCommand } from './data.ts'
+import { emergenceCommand } from './emergence.ts'
 import { exportOnnxCommand } from './export-onnx.ts'
 import { describeError, Failure } from './failure.ts'
 import { findHouse } from './house.ts'
@@ -31,6 +32,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(infoCommand())
     .addCommand(exportOnnxCommand())
     .addCommand(qualityCommand())
+    .addCommand(emergenceCommand())
     .addCommand(benchCommand(house))
   for (const command of program.commands) command.copyInheritedSettings(program)
   await program.parseAsync(argv)

@@ -6,6 +6,7 @@ import invertDdim from './invert-ddim.ts'
 import loadCheckpoint from './load-checkpoint.ts'
 import loadImage from './load-image.ts'
 import type { AnyNode, Catalog } from './node.ts'
+import partialEdit from './partial-edit.ts'
 import previewImage from './preview-image.ts'
 import priorSample from './prior-sample.ts'
 import sampleDdim from './sample-ddim.ts'
@@ -23,6 +24,7 @@ const all: readonly AnyNode[] = [
   invertDdim,
   gaussianNoise,
   sampleDdim,
+  partialEdit,
   priorSample,
   visualizePrototype,
   traceEmergence,

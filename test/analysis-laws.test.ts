@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { Resvg } from '@resvg/resvg-js'
 import type { Patronus } from '../engine/patronus.ts'
-import { emergence, onsets } from '../analysis/emergence.ts'
+import { emergence } from '../analysis/emergence.ts'
+import { onsets } from '../analysis/onset.ts'
 import { crop, drawBox, enlarge, heatColor, heatOverlay } from '../analysis/overlay.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
 import { plotSvg, ticks, type LinePlot } from '../analysis/plot-svg.ts'
@@ -64,8 +65,8 @@ describe('emergence', () => {
     const from = [800, 500, 200, 999]
     const { t, prototypes } = await emergence(knownWorld(from), flat([0, 0.1]), [0, 1, 2], { steps: 101, value: 3 })
     expect(t).toEqual([...timesteps(1000, 101)].reverse())
-    for (const { prototype, onset, depth, raised } of prototypes) {
-      for (const found of [onset.t10, onset.t50, onset.t90, depth]) {
+    for (const { prototype, onset, effectOnset, pictureOnset, raised } of prototypes) {
+      for (const found of [onset.t10, onset.t50, onset.t90, effectOnset.t50, pictureOnset.mean]) {
         expect(found).toBeLessThanOrEqual(from[prototype])
         expect(found).toBeGreaterThan(from[prototype] - 11)
       }
@@ -85,15 +86,16 @@ describe('emergence', () => {
     expect(prototypes.map(({ value }) => value)).toEqual([0.5, 0.7])
   })
 
-  test('a prototype that does not rise has no onset and no depth', () => {
-    expect(onsets([9, 5, 0], [0.5, 0, -0.1])).toEqual({ onset: { t10: null, t50: null, t90: null }, depth: null })
-    expect(onsets([9, 5, 0], [0.2, 0.5, 1])).toEqual({ onset: { t10: 9, t50: 5, t90: 0 }, depth: 5 })
+  test('a curve that does not end above 0 has no onset', () => {
+    expect(onsets([9, 5, 0], [0.5, 0, -0.1])).toEqual({ t10: null, t50: null, t90: null })
+    expect(onsets([9, 5, 0], [0.2, 0.5, 1])).toEqual({ t10: 9, t50: 5, t90: 0 })
   })
 
   test('tells every step, and stops when told to', async () => {
     const seen: number[] = []
-    await emergence(knownWorld(), flat([0]), [0, 1], { steps: 5 }, { onStep: (done, total) => void seen.push(done / total) })
-    expect(seen).toHaveLength(20)
+    await emergence(knownWorld(), flat([0]), [0, 1], { steps: 6 }, { onStep: (done, total) => void seen.push(done / total) })
+    // inversion, control and two raised runs of 6; then the advice: an inversion, and runs of 2 … 6 steps for both prototypes
+    expect(seen).toHaveLength(24 + 6 + 2 * 20)
     expect(seen).toEqual([...seen].sort((a, b) => a - b))
     expect(seen.at(-1)).toBe(1)
     const stop = emergence(knownWorld(), flat([0]), [0], { steps: 5 }, { onStep: done => { if (done === 3) throw new Error('stopped') } }) // prettier-ignore
