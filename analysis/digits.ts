@@ -11,6 +11,18 @@ export function digitsOf(values: readonly number[]): (value: number) => string {
   return value => signed(value, fixedOrShort(Math.abs(value), decimals))
 }
 
+/** The same number of decimals for all, three digits of the largest: for figures, where nothing small stands out. */
+export function fixedDigitsOf(values: readonly number[]): (value: number) => string {
+  const top = values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0)
+  if (top >= 1e6 || (top > 0 && top < 1e-4)) return value => signed(value, Math.abs(value).toExponential(1))
+  const isWhole = values.every(Number.isInteger)
+  const decimals = isWhole ? 0 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(top || 1))))
+  return value => {
+    const size = Math.abs(value).toFixed(decimals)
+    return Number(size) === 0 ? size : signed(value, size)
+  }
+}
+
 /** A number that stands alone: counts in full, others to three digits. */
 export const digits = (value: number): string => digitsOf([value])(value)
 

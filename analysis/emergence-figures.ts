@@ -1,7 +1,7 @@
 /** What is shown of a trace of emergence: curves and a table, for the node and for the report. */
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Emergence } from './emergence.ts'
-import type { LinePlot } from './plot-svg.ts'
+import type { LinePlot } from './figures/line-plot.ts'
 import { prototypeLabel } from './ranges.ts'
 import type { Table } from './report.ts'
 

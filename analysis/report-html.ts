@@ -1,7 +1,7 @@
 /** A report as one page that needs nothing else: no script, no address outside, everything from outside escaped. */
 import { digitsOf } from './digits.ts'
 import { enlargement } from './overlay.ts'
-import { escapeXml } from './plot-svg.ts'
+import { escapeXml } from './figures/draw.ts'
 import { reportStyle } from './report-style.ts'
 import type { Figure, Report, Section, Table } from './report.ts'
 
@@ -13,6 +13,9 @@ const manySections = 4
 
 /** Longer side, in pixels of the page, that small pictures are brought to when a figure does not say. */
 const pictureSize = 64
+
+/** Drawings of at most this width stand side by side. */
+const smallDrawing = 480
 
 export type PictureFigure = Extract<Figure, { images: unknown }>
 
@@ -77,7 +80,8 @@ function figureHtml(figure: Figure, pictures: ReadonlyMap<Figure, string>): stri
   const said = [...(isTitled ? [] : [`<b>${title}</b>`]), ...(figure.caption ? [escapeXml(figure.caption)] : [])]
   const body = 'svg' in figure ? drawing(figure.svg, title) : pictureGrid(figure, pictures.get(figure))
   const caption = said.length ? `<figcaption>${said.join(' ')}</figcaption>` : ''
-  return `<figure><div class="scroll">${body}</div>${caption}</figure>`
+  const isSmall = 'svg' in figure && Number(/^<svg[^>]* width="(\d+)"/.exec(figure.svg)?.[1]) <= smallDrawing
+  return `<figure${isSmall ? ' class="small"' : ''}><div class="scroll">${body}</div>${caption}</figure>`
 }
 
 function drawing(svg: string, title: string): string {

@@ -1,6 +1,6 @@
 /**
- * The style of a report. Figures are drawn for white paper by their own attributes; here the classes `paper`, `ink`, `muted`,
- * `grid` and `s0` … `s6` (analysis/figures/draw.ts) take the colours of the page, so that they also read on a dark screen.
+ * The style of a report. Figures are drawn for white paper by their own attributes; here the classes `figure`, `paper`, `muted`,
+ * `grid`, `axis` and `s0` … `s6` (analysis/figures/draw.ts) take the colours of the page, so that they also read on a dark screen.
  */
 export const reportStyle = `
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --muted: #5c6470; --grid: #dfe2e6; --soft: #f4f5f7; --link: #0b5cad }
@@ -18,15 +18,18 @@ h1, h2, p, td, th, dd, figcaption, caption { unicode-bidi: isolate }
 a { color: var(--link) }
 nav ol { margin: 0; padding-left: 1.4rem; columns: 2 18rem }
 figure { margin: 1.5rem 0 }
+figure.small { display: inline-block; margin: .25rem .5rem .25rem 0; max-width: 100%; vertical-align: top }
 figcaption { margin-top: .5rem; color: var(--muted); font-size: .875rem; max-width: 46rem }
 figcaption b, caption b { color: var(--ink); font-weight: 600 }
 .scroll { overflow: auto; max-width: 100% }
-.drawing svg { display: block; height: auto; max-width: 100%; min-width: min(100%, 32rem) }
-.drawing svg.fixed { max-width: none }
-svg .paper { fill: var(--paper) } svg .ink { fill: var(--ink) } svg .muted { fill: var(--muted) }
+.drawing svg { display: block; height: auto; max-width: 100%; min-width: 30rem }
+.small .drawing svg { min-width: 0 }
+svg.figure { fill: var(--ink) }
+svg .paper { fill: var(--paper) } svg .muted { fill: var(--muted) }
 svg .grid { stroke: var(--grid) } svg .axis { stroke: var(--muted) }
 @media (prefers-color-scheme: dark) {
-  svg .line.s0 { stroke: #4ba3e3 } svg .fill.s0 { fill: #4ba3e3 }
+  svg .line.s0 { stroke: #3f8fd8 } svg .fill.s0 { fill: #3f8fd8 }
+  svg .line.s4 { stroke: #a3dcff } svg .fill.s4 { fill: #a3dcff }
   svg .line.s6 { stroke: #e8e9eb } svg .fill.s6 { fill: #e8e9eb }
 }
 .pictures { display: grid; gap: 0; width: max-content; font-size: .75rem; line-height: 1.25; color: var(--muted) }

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { tableCsv } from '../analysis/csv.ts'
-import { plotSvg } from '../analysis/plot-svg.ts'
+import { plotSvg } from '../analysis/figures/line-plot.ts'
 import type { Ui } from '../nodes/node.ts'
 import { writeWhole } from '../server/context.ts'
 import { slug } from './slug.ts'

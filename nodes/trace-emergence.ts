@@ -2,9 +2,9 @@ import { parsePrototypes } from '../analysis/edits.ts'
 import { emergence } from '../analysis/emergence.ts'
 import { emergencePlot, emergenceTable } from '../analysis/emergence-figures.ts'
 import { emergenceStrip } from '../analysis/emergence-strip.ts'
-import { stripSvg } from '../analysis/emergence-strip-svg.ts'
+import { matrixSvg } from '../analysis/figures/matrix.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
-import { plotSvg } from '../analysis/plot-svg.ts'
+import { plotSvg } from '../analysis/figures/line-plot.ts'
 import { liveSteps } from './live-steps.ts'
 import type { Plot } from './node.ts'
 import { defineNode } from './node.ts'
@@ -60,7 +60,7 @@ export default defineNode({
     const plot: Plot = emergencePlot(found, model.info)
     const table = emergenceTable(found, model.info)
     const picture = await context.drawSvg(plotSvg(plot))
-    const strip = await context.drawSvg(stripSvg(emergenceStrip(found, model.info)))
+    const strip = await context.drawSvg(matrixSvg(emergenceStrip(found, model.info)))
     const shown = [
       ...(await context.saveImages(picture, { type: 'temp', prefix: 'emergence' })),
       ...(await context.saveImages(strip, { type: 'temp', prefix: 'emergence' })),

@@ -4,11 +4,12 @@ import type { EditComparison } from '../compare-edits.ts'
 import { emergencePlot, emergenceTable, threeDigits } from '../emergence-figures.ts'
 import { frequencyRelation, type Correlation, type FrequencyRelation } from '../emergence-frequency.ts'
 import { emergenceStrip } from '../emergence-strip.ts'
-import { stripSvg } from '../emergence-strip-svg.ts'
+import { matrixSvg } from '../figures/matrix.ts'
+import { scatterSvg, type Scatter } from '../figures/scatter.ts'
 import type { Emergence, PrototypeEmergence } from '../emergence.ts'
 import type { Interval } from '../metrics/bootstrap.ts'
 import { meanOf } from '../metrics/statistics.ts'
-import { plotSvg } from '../plot-svg.ts'
+import { plotSvg } from '../figures/line-plot.ts'
 import { prototypeLabel } from '../ranges.ts'
 import type { Report, Section, Table } from '../report.ts'
 
@@ -66,7 +67,7 @@ function whenSection(found: Emergence, rising: readonly PrototypeEmergence[], in
             },
           ]
         : []),
-      { title: 'Prototypes by steps', svg: stripSvg(emergenceStrip(found, info)) },
+      { title: 'Prototypes by steps', svg: matrixSvg(emergenceStrip(found, info)) },
     ],
     tables: [emergenceTable(found, info)],
   }
@@ -100,6 +101,7 @@ function relationSection(relation: FrequencyRelation, info: CheckpointInfo): Sec
         'of the squared change. Intervals resample prototypes.',
       ...(left.length > 0 ? [`Left out, because they do not rise: ${left.map(j => prototypeLabel(j, info)).join(', ')}.`] : []),
     ],
+    figures: [{ title: 'Onset against frequency', svg: scatterSvg(scatterOf(relation, info)) }],
     tables: [
       {
         title: 'Correlation of onset with fineness',
@@ -124,6 +126,14 @@ function relationSection(relation: FrequencyRelation, info: CheckpointInfo): Sec
     ],
   }
 }
+
+const scatterOf = ({ points, spearman }: FrequencyRelation, info: CheckpointInfo): Scatter => ({
+  title: 'Do fine concepts come late?',
+  x: { label: 'frequency of the change, cycles per picture' },
+  y: { label: '50 % onset, timestep t' },
+  points: points.map(({ prototype, frequency, onset }) => ({ x: frequency, y: onset, label: prototypeLabel(prototype, info) })),
+  note: `rank correlation ${correlationText(spearman)}, ${points.length} prototypes`,
+})
 
 function depthSection(rising: readonly PrototypeEmergence[], info: CheckpointInfo): Section {
   const measured = rising.flatMap(({ prototype, strength, depth }) => (strength ? [{ prototype, strength, depth }] : []))
