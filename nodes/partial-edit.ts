@@ -106,7 +106,10 @@ export default defineNode({
       )
     const change = { s, edited }
     const [asked, done] = [depth === 'advised' ? 0.2 : 0, compare ? 0.45 : 1]
-    const level = depth === 'advised' ? await advised(model, x0, change, strength, liveStage(context, 0, asked)) : stop_at
+    const { level, said } =
+      depth === 'advised'
+        ? await advised(model, x0, change, strength, liveStage(context, 0, asked))
+        : { level: stop_at, said: [] }
     const found = await partialEdit(model, x0, change, { steps, depth: level, control: true }, liveStage(context, asked, done))
     const options = { steps, depth: found.t, now: () => performance.now() }
     const table = compare
@@ -119,7 +122,7 @@ export default defineNode({
       control: fromModel(found.control ?? x0),
       table,
       depth: found.t,
-      ui: { images: shown, text: [tableText(table), ...notes], tables: [table] },
+      ui: { images: shown, text: [tableText(table), ...said, ...notes], tables: [table] },
     }
   },
 })
@@ -146,15 +149,20 @@ function namedPort<T>(port: string, read: () => T): T {
   }
 }
 
-async function advised(model: Patronus, images: Tensor, { s, edited }: Change, share: number, hooks: Hooks): Promise<number> {
+/** The depth to take, and what to say about it. Where even the full edit does not work none is better: the full edit is made. */
+async function advised(
+  model: Patronus,
+  images: Tensor,
+  { s, edited }: Change,
+  share: number,
+  hooks: Hooks,
+): Promise<{ level: number; said: string[] }> {
   const [curve] = await editStrength(model, { images, s }, [edited], { steps: adviceSteps }, hooks)
   const level = adviseDepth(curve, share)
-  if (level === null)
-    throw new Error(
-      `depth is advised, but even the full edit moves its prototypes by ${curve.change.toPrecision(2)} on these pictures, so no depth makes it; ` +
-        'raise further with extrapolate, try another prototype, or set depth to value',
-    )
-  return level
+  if (level !== null) return { level, said: [] }
+  const moved = curve.change.toPrecision(2)
+  const said = `no depth makes this edit: even the full one, which was made, moves its prototypes by ${moved}; raise further with extrapolate, or try another prototype`
+  return { level: model.info.config.timesteps - 1, said: [said] }
 }
 
 const columns = ['edit', 'goes back to t', 'steps a picture', 'steps saved %', 'seconds', 'target rises by', 'MSE outside the patch', 'MSE of all'] // prettier-ignore
