@@ -19,7 +19,7 @@ export function emergencePlot({ t, prototypes }: Emergence, info: CheckpointInfo
       ]
     }),
     marks: prototypes.flatMap(({ depth, prototype }) =>
-      depth === null ? [] : [{ x: depth, label: `edit ${prototype} from t = ${depth}` }],
+      depth === null ? [] : [{ x: depth, label: `${prototype}: t = ${depth}` }],
     ),
   }
 }

@@ -14,7 +14,6 @@ export function emergenceStrip({ t, prototypes }: Emergence, info: CheckpointInf
     title: 'Rise of each prototype, earliest first',
     rows: early.map(({ prototype }) => prototypeLabel(prototype, info)),
     columns: t.map(String),
-    rowLabel: 'prototype',
     columnLabel: 'timestep t (noise to picture)',
     values: early.map(({ raised: { mean }, rises }) => mean.map(value => (rises ? value / mean[mean.length - 1] : null))),
     label: 'share of the final rise',
