@@ -12,6 +12,8 @@ export type FrequencyRelation = {
     readonly prototype: number
     /** t50 of the mean Δ: large is early. */
     readonly onset: number
+    /** Mean t50 of single pictures: fewer ties, since the mean curve begins at its first step for many. */
+    readonly pictureOnset: number
     /** t50 of the mean effect over the control: what a blurred picture shows by itself is taken off. */
     readonly effectOnset: number
     /** Cycles per picture. */
@@ -24,6 +26,8 @@ export type FrequencyRelation = {
   /** Onset against frequency: negative when fine concepts come late (at small t). */
   readonly spearman: Correlation
   readonly pearson: Correlation
+  /** The same by ranks for the mean onset of single pictures. */
+  readonly pictures: Correlation
   /** The same by ranks for the onset over the control. */
   readonly effect: Correlation
   /** Onset against area, by ranks: positive when large concepts come early. */
@@ -32,10 +36,10 @@ export type FrequencyRelation = {
 
 /** Resamples prototypes: the interval says how far the relation depends on which prototypes the model happens to have. */
 export function frequencyRelation(traced: readonly PrototypeEmergence[], seed = 1): FrequencyRelation {
-  const points = traced.flatMap(({ prototype, onset: { t50: onset }, effectOnset: { t50: effectOnset }, fineness }) => {
-    const { frequency, area } = fineness
-    const isWhole = onset !== null && effectOnset !== null && frequency !== null && area !== null
-    return isWhole ? [{ prototype, onset, effectOnset, frequency, area }] : []
+  const points = traced.flatMap(({ prototype, fineness: { frequency, area }, ...found }) => {
+    const [onset, effectOnset, pictureOnset] = [found.onset.t50, found.effectOnset.t50, found.pictureOnset.mean]
+    const isWhole = onset !== null && effectOnset !== null && pictureOnset !== null && frequency !== null && area !== null
+    return isWhole ? [{ prototype, onset, pictureOnset, effectOnset, frequency, area }] : []
   })
   type Point = (typeof points)[number]
   const correlate = (of: typeof pearson, x: (point: Point) => number, y = (point: Point) => point.onset): Correlation => {
@@ -48,6 +52,7 @@ export function frequencyRelation(traced: readonly PrototypeEmergence[], seed = 
     left: traced.map(({ prototype }) => prototype).filter(j => !used.has(j)),
     spearman: correlate(spearman, ({ frequency }) => frequency),
     pearson: correlate(pearson, ({ frequency }) => frequency),
+    pictures: correlate(spearman, ({ frequency }) => frequency, ({ pictureOnset }) => pictureOnset), // prettier-ignore
     effect: correlate(spearman, ({ frequency }) => frequency, ({ effectOnset }) => effectOnset), // prettier-ignore
     area: correlate(spearman, ({ area }) => area),
   }

@@ -75,6 +75,7 @@ describe('onset and frequency', () => {
       prototype,
       onset: { t10: t50, t50, t90: t50 },
       effectOnset: { t10: t50, t50, t90: t50 },
+      pictureOnset: { mean: t50, interval: null, pictures: 1 },
       fineness: { frequency, area: 1 / frequency },
     }) as PrototypeEmergence
 
@@ -129,6 +130,16 @@ describe('edit depth', () => {
     const rises = changeOf(change.s, change.edited, (await world.encode(images)).s)
     expect(strength[1]).toBeCloseTo((rises[0] + rises[1]) / 2 / full, 5)
   })
+})
+
+test('every row of a report has a cell for every column, also when an edit has no depth', async () => {
+  const found = await emergence(knownWorld(tiny), flat([0, 0.1]), [0, 1], { steps: 4, value: 3 })
+  const [first, second] = found.prototypes
+  const unsure = { ...second, depth: null, strength: { ...second.strength!, strength: [] } }
+  const report = emergenceReport({ ...found, prototypes: [first, unsure] }, { info: tiny.info, facts: [] })
+  const tables = report.sections.flatMap(({ tables = [] }) => tables)
+  expect(tables.map(({ rows }) => rows.length)).toEqual([2, 5, 2, 1])
+  for (const { columns, rows } of tables) for (const row of rows) expect(row).toHaveLength(columns.length)
 })
 
 describe('a partial edit', () => {

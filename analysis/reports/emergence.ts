@@ -31,7 +31,7 @@ export function emergenceReport(found: Emergence, { info, facts, edits = [], see
     sections: [
       whenSection(found, rising, info),
       relationSection(relation, info),
-      ...(rising.some(({ strength }) => strength) ? [depthSection(rising, info)] : []),
+      ...(rising.some(({ depth }) => depth !== null) ? [depthSection(rising, info)] : []),
       ...(edits.length > 0 ? [editsSection(edits, info)] : []),
     ],
     facts,
@@ -90,6 +90,7 @@ function relationSection(relation: FrequencyRelation, info: CheckpointInfo): Sec
   const correlations: readonly (readonly [string, Correlation])[] = [
     ['50 % onset and frequency, Spearman', relation.spearman],
     ['50 % onset and frequency, Pearson', relation.pearson],
+    ['mean 50 % onset of single pictures and frequency, Spearman', relation.pictures],
     ['50 % onset over control and frequency, Spearman', relation.effect],
     ['50 % onset and area, Spearman', relation.area],
   ]
@@ -114,10 +115,11 @@ function relationSection(relation: FrequencyRelation, info: CheckpointInfo): Sec
       },
       {
         title: 'Onset, frequency and area',
-        columns: ['prototype', '50 % at t', '50 % over control at t', 'cycles per picture', 'area %'],
-        rows: points.map(({ prototype, onset, effectOnset, frequency, area }) => [
+        columns: ['prototype', '50 % at t', '50 % in single pictures', '50 % over control at t', 'cycles per picture', 'area %'],
+        rows: points.map(({ prototype, onset, pictureOnset, effectOnset, frequency, area }) => [
           prototypeLabel(prototype, info),
           onset,
+          Math.round(pictureOnset),
           effectOnset,
           threeDigits(frequency),
           threeDigits(100 * area),
@@ -136,7 +138,9 @@ const scatterOf = ({ points, spearman }: FrequencyRelation, info: CheckpointInfo
 })
 
 function depthSection(rising: readonly PrototypeEmergence[], info: CheckpointInfo): Section {
-  const measured = rising.flatMap(({ prototype, strength, depth }) => (strength ? [{ prototype, strength, depth }] : []))
+  const measured = rising.flatMap(({ prototype, strength, depth }) =>
+    strength?.strength.length ? [{ prototype, strength, depth }] : [],
+  )
   const levels = measured[0].strength.t
   const shown = measured.slice(0, most)
   return {
