@@ -14,13 +14,6 @@ export type BatchedOptions = {
 export const slices = (count: number, batch: number): [from: number, to: number][] =>
   Array.from({ length: Math.ceil(count / batch) }, (_, i) => [i * batch, Math.min(count, (i + 1) * batch)])
 
-/** s [N,m] of pictures [N,H,W,C] -1 … 1. */
-export async function encodeMany(patronus: Patronus, x0: Tensor, batch = 64): Promise<Tensor> {
-  const parts: Tensor[] = []
-  for (const [from, to] of slices(x0.shape[0], batch)) parts.push((await patronus.encode(rows(x0, from, to))).s)
-  return concat(parts)
-}
-
 /** x0 [N,H,W,C] with its s [N,m] led to pure noise. `onStep` counts network calls of all batches. */
 export async function invertMany(
   patronus: Patronus,

@@ -49,6 +49,31 @@ export async function invertImages(
   return { x, t: to ?? T - 1 }
 }
 
+/**
+ * The same inversion, kept at several levels on its way: x at each of `stops`, visited timesteps in any order; T-1 is pure noise.
+ */
+export async function invertThrough(
+  patronus: Patronus,
+  x0: Tensor,
+  s: Tensor,
+  { steps, stops }: { steps: number; stops: readonly number[] },
+  { onStep }: Hooks = {},
+): Promise<Level[]> {
+  const T = patronus.info.config.timesteps
+  const times = timesteps(T, steps)
+  const reached = new Map<number, Tensor>()
+  for await (const step of invert(patronus.denoiser(s), x0, linearSchedule(T), times)) {
+    reached.set(times[step.index + 1] ?? T - 1, step.x)
+    for (const t of reached.keys()) if (!stops.includes(t)) reached.delete(t)
+    await onStep?.(step.index + 1, step.count, step.x0)
+  }
+  return stops.map(t => {
+    const x = reached.get(t)
+    if (!x) throw new Error(`inversion: timestep ${t} is not one of the ${times.length} that it visits after its first`)
+    return { x, t }
+  })
+}
+
 export type SampleOptions = { readonly steps: number; readonly eta?: number; readonly seed?: number }
 
 /**

@@ -24,10 +24,10 @@ export const couplingsCommand = (): Command =>
     .action(couple)
 
 async function couple(checkpoint: string, options: CouplingsOptions): Promise<void> {
-  const [{ couplings, readAnswers }, { encodeMany }, { firstPictures }, { countOf }, { couplingsReport }, { writeReport }, load] =
+  const [{ couplings, readAnswers }, { encodeIn }, { firstPictures }, { countOf }, { couplingsReport }, { writeReport }, load] =
     await Promise.all([
       import('../analysis/couplings.ts'),
-      import('../analysis/regenerate.ts'),
+      import('../analysis/batches.ts'),
       import('../analysis/diagnose.ts'),
       import('../analysis/data-set.ts'),
       import('../analysis/reports/couplings.ts'),
@@ -42,8 +42,8 @@ async function couple(checkpoint: string, options: CouplingsOptions): Promise<vo
       const latents = firstPictures(test, Math.min(options.latents, countOf(test)))
       const clean = control && {
         answers: await readAnswers(await atlasOf(subject, control, options), control),
-        s: await encodeMany(patronus, latents),
-        cleanS: await encodeMany(control, latents),
+        s: (await encodeIn(patronus, latents)).s,
+        cleanS: (await encodeIn(control, latents)).s,
       }
       const reader = control ?? patronus
       const found = couplings(atlas, await readAnswers(atlas, reader), reader, { seed: options.seed, clean })

@@ -74,15 +74,15 @@ async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<v
 
 /** One model: who stands for what, all of it raised, and random groups besides. */
 async function examine({ test, reporter, signal, reader }: Subject, patronus: Patronus, options: DiagnoseOptions) {
-  const [{ raiseEffects, raisesOf, randomRaises, firstPictures }, { encodeMany }, { countOf }] = await Promise.all([
+  const [{ raiseEffects, raisesOf, randomRaises, firstPictures }, { encodeIn }, { countOf }] = await Promise.all([
     import('../analysis/diagnose.ts'),
-    import('../analysis/regenerate.ts'),
+    import('../analysis/batches.ts'),
     import('../analysis/data-set.ts'),
   ])
   const count = Math.min(options.latents, countOf(test))
   const pictures = Math.min(options.pictures, countOf(test))
   const all = firstPictures(test, Math.max(count, pictures))
-  const s = await encodeMany(patronus, rows(all, 0, count))
+  const s = (await encodeIn(patronus, rows(all, 0, count))).s
   const raises = options.raise ? options.raise.map(parseRaise) : raisesOf(s, test, options.top)
   const named = raises.flatMap(({ prototypes }) => prototypes)
   const m = patronus.info.config.prototypes.count

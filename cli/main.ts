@@ -8,6 +8,7 @@ import { benchCommand } from './bench.ts'
 import { couplingsCommand } from './couplings.ts'
 import { dataCommand } from './data.ts'
 import { diagnoseCommand } from './diagnose.ts'
+import { emergenceCommand } from './emergence.ts'
 import { exportOnnxCommand } from './export-onnx.ts'
 import { describeError, Failure } from './failure.ts'
 import { findHouse } from './house.ts'
@@ -41,6 +42,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(diagnoseCommand())
     .addCommand(couplingsCommand())
     .addCommand(qualityCommand())
+    .addCommand(emergenceCommand())
     .addCommand(benchCommand(house))
   for (const command of program.commands) command.copyInheritedSettings(program)
   await program.parseAsync(argv)

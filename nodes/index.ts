@@ -12,6 +12,7 @@ import invertDdim from './invert-ddim.ts'
 import loadCheckpoint from './load-checkpoint.ts'
 import loadImage from './load-image.ts'
 import type { AnyNode, Catalog } from './node.ts'
+import partialEdit from './partial-edit.ts'
 import previewImage from './preview-image.ts'
 import priorSample from './prior-sample.ts'
 import prototypeHeatMaps from './prototype-heat-maps.ts'
@@ -36,6 +37,7 @@ const all: readonly AnyNode[] = [
   gaussianNoise,
   varyNoise,
   sampleDdim,
+  partialEdit,
   priorSample,
   visualizePrototype,
   traceEmergence,

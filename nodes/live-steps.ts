@@ -14,3 +14,8 @@ export async function showStep(context: Context, done: number, total: number, pi
   await context.preview(picture)
   context.signal.throwIfAborted()
 }
+
+/** The same for one of several runs that share the bar: from share `from` to share `to` of it, 0…1. */
+export const liveStage = (context: Context, from: number, to: number): Required<Hooks> => ({
+  onStep: (done, total, x0) => showStep(context, Math.round(1000 * (from + (to - from) * (done / total))), 1000, fromModel(x0)),
+})

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { Resvg } from '@resvg/resvg-js'
 import type { Patronus } from '../engine/patronus.ts'
-import { emergence, onsets } from '../analysis/emergence.ts'
+import { emergence } from '../analysis/emergence.ts'
+import { onsets } from '../analysis/onset.ts'
 import { crop, drawBox, enlarge, heatColor, heatOverlay } from '../analysis/overlay.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
 import { ticks } from '../analysis/figures/draw.ts'
@@ -9,8 +10,9 @@ import { plotSvg, type LinePlot } from '../analysis/figures/line-plot.ts'
 import { nearestTime, timesUpTo } from '../analysis/sampling.ts'
 import { visualize } from '../analysis/visualize.ts'
 import { gaussian } from '../model/noise.ts'
-import { linearSchedule, timesteps } from '../model/schedule.ts'
-import { map, tensor, zeros, type Tensor } from '../model/tensor.ts'
+import { timesteps } from '../model/schedule.ts'
+import { map, tensor, zeros } from '../model/tensor.ts'
+import { flat, knownWorld as world } from './known-world.ts'
 import { tinyConfig, tinyPatronus } from './tiny-model.ts'
 
 /** What the analyses must give on models whose answer is known beforehand. */
@@ -19,54 +21,15 @@ let tiny: Patronus
 beforeAll(async () => void (tiny = await tinyPatronus()))
 afterAll(() => tiny.dispose())
 
-/**
- * A world where s does what it says: an image holds one flat grey in each of its four quarters, s_j = 4·(grey of quarter j) for grey
- * 0 … 1, and the denoiser leads every x to the image that s describes, quarter j from timestep `from[j]` downward.
- */
-function knownWorld(from: readonly number[] = [999, 999, 999, 999]): Patronus {
-  const { alphaBar } = linearSchedule(1000)
-  const quarter = (i: number) => 2 * Math.floor(Math.floor(i / 48) / 8) + Math.floor((Math.floor(i / 3) % 16) / 8)
-  const members = [0, 1, 2, 3].map(j => Array.from({ length: 768 }, (_, i) => i).filter(i => quarter(i) === j))
-  const mean = (x: Tensor, b: number, j: number) =>
-    members[j].reduce((sum, i) => sum + x.data[b * 768 + i], 0) / members[j].length
-  const s = (x: Tensor) =>
-    tensor(
-      [x.shape[0], 4],
-      Array.from({ length: x.shape[0] * 4 }, (_, i) => 2 * (mean(x, Math.floor(i / 4), i % 4) + 1)),
-    )
-  return {
-    ...tiny,
-    encode: async x => ({
-      s: s(x),
-      minDistance: zeros([x.shape[0], 4]),
-      argmin: tensor(
-        [x.shape[0], 4],
-        Array.from({ length: x.shape[0] * 4 }, (_, i) => i % 4),
-      ),
-    }),
-    denoiser: given => async (x, t) => {
-      const a = alphaBar[t]
-      const target = (i: number) => {
-        const [b, j] = [Math.floor(i / 768), quarter(i % 768)]
-        return t <= from[j] ? given.data[(given.shape[0] === 1 ? 0 : b) * 4 + j] / 2 - 1 : -1
-      }
-      return map(x, (v, i) => (v - Math.sqrt(a) * target(i)) / Math.sqrt(1 - a))
-    },
-  }
-}
-
-const flat = (greys: readonly number[]): Tensor => ({
-  shape: [greys.length, 16, 16, 3],
-  data: Float32Array.from({ length: greys.length * 768 }, (_, i) => 2 * greys[Math.floor(i / 768)] - 1),
-})
+const knownWorld = (from?: readonly number[]) => world(tiny, from)
 
 describe('emergence', () => {
   test('finds the timestep from which each prototype is followed, to within one step', async () => {
     const from = [800, 500, 200, 999]
     const { t, prototypes } = await emergence(knownWorld(from), flat([0, 0.1]), [0, 1, 2], { steps: 101, value: 3 })
     expect(t).toEqual([...timesteps(1000, 101)].reverse())
-    for (const { prototype, onset, depth, raised } of prototypes) {
-      for (const found of [onset.t10, onset.t50, onset.t90, depth]) {
+    for (const { prototype, onset, effectOnset, pictureOnset, raised } of prototypes) {
+      for (const found of [onset.t10, onset.t50, onset.t90, effectOnset.t50, pictureOnset.mean]) {
         expect(found).toBeLessThanOrEqual(from[prototype])
         expect(found).toBeGreaterThan(from[prototype] - 11)
       }
@@ -86,15 +49,16 @@ describe('emergence', () => {
     expect(prototypes.map(({ value }) => value)).toEqual([0.5, 0.7])
   })
 
-  test('a prototype that does not rise has no onset and no depth', () => {
-    expect(onsets([9, 5, 0], [0.5, 0, -0.1])).toEqual({ onset: { t10: null, t50: null, t90: null }, depth: null })
-    expect(onsets([9, 5, 0], [0.2, 0.5, 1])).toEqual({ onset: { t10: 9, t50: 5, t90: 0 }, depth: 5 })
+  test('a curve that does not end above 0 has no onset', () => {
+    expect(onsets([9, 5, 0], [0.5, 0, -0.1])).toEqual({ t10: null, t50: null, t90: null })
+    expect(onsets([9, 5, 0], [0.2, 0.5, 1])).toEqual({ t10: 9, t50: 5, t90: 0 })
   })
 
   test('tells every step, and stops when told to', async () => {
     const seen: number[] = []
-    await emergence(knownWorld(), flat([0]), [0, 1], { steps: 5 }, { onStep: (done, total) => void seen.push(done / total) })
-    expect(seen).toHaveLength(20)
+    await emergence(knownWorld(), flat([0]), [0, 1], { steps: 6 }, { onStep: (done, total) => void seen.push(done / total) })
+    // inversion, control and two raised runs of 6; then the advice: an inversion, and runs of 2 … 6 steps for both prototypes
+    expect(seen).toHaveLength(24 + 6 + 2 * 20)
     expect(seen).toEqual([...seen].sort((a, b) => a - b))
     expect(seen.at(-1)).toBe(1)
     const stop = emergence(knownWorld(), flat([0]), [0], { steps: 5 }, { onStep: done => { if (done === 3) throw new Error('stopped') } }) // prettier-ignore

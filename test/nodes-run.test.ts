@@ -4,6 +4,7 @@ import { linearSchedule, timesteps } from '../model/schedule.ts'
 import { map, rows, tensor, zeros, type Tensor } from '../model/tensor.ts'
 import { catalog } from '../nodes/index.ts'
 import type { Noise, Table, Trace, Ui } from '../nodes/node.ts'
+import { knownWorld } from './known-world.ts'
 import { quietContext } from './quiet-context.ts'
 import { tinyPatronus } from './tiny-model.ts'
 
@@ -355,18 +356,33 @@ describe('Trace Emergence', () => {
 
   test('gives a curve with band and a control for each prototype, over falling timesteps', async () => {
     const quiet = quietContext(model)
-    const { plot, table, picture, ui } = (await trace({}, quiet)) as Result & {
+    const { plot, table, picture, strip, ui } = (await trace({}, quiet)) as Result & {
       plot: NonNullable<Ui['plots']>[0]
       table: Table
       picture: Tensor
+      strip: Tensor
     }
     expect(plot.x.values).toEqual([999, 666, 333, 0])
     expect(plot.series.map(({ name }) => name)).toEqual([0, 2, 3].flatMap(j => [`prototype ${j}`, `prototype ${j} (control)`]))
     for (const { y, band } of plot.series) expect([y.length, band?.length]).toEqual([4, 4])
     expect(table.rows.map(row => row[0])).toEqual(['0', '2', '3'])
-    expect(quiet.heard.progress.at(-1)).toEqual([4 * 5, 4 * 5])
-    expect(picture.shape[3]).toBe(3)
-    expect(ui).toMatchObject({ plots: [plot], tables: [table], images: [expect.anything()] })
+    for (const row of table.rows) expect(row).toHaveLength(table.columns.length)
+    expect(table.rows.flat().some(cell => typeof cell === 'number' && !Number.isFinite(cell))).toBe(false)
+    // inversion, control, three raised; then the advice: an inversion and three edits from levels of 2, 3 and 4 steps
+    expect(quiet.heard.progress.at(-1)).toEqual([4 * 5 + 4 + 3 * 9, 4 * 5 + 4 + 3 * 9])
+    expect([picture.shape[3], strip.shape[3]]).toEqual([3, 3])
+    expect(ui).toMatchObject({ plots: [plot], tables: [table], images: [expect.anything(), expect.anything()] })
+  })
+
+  test('leaves the edit depth out when no advice is wanted', async () => {
+    const quiet = quietContext(model)
+    const { table, plot } = (await trace({ advise: false }, quiet)) as Result & {
+      table: Table
+      plot: NonNullable<Ui['plots']>[0]
+    }
+    expect(table.rows.map(row => row[table.columns.indexOf('edit depth t')])).toEqual([null, null, null])
+    expect(plot.marks).toEqual([])
+    expect(quiet.heard.progress.at(-1)).toEqual([20, 20])
   })
 
   test.each([
@@ -378,6 +394,69 @@ describe('Trace Emergence', () => {
   ])('refuses %j', async (prototypes, message) => {
     await expect(trace({ prototypes })).rejects.toThrow(message)
   })
+})
+
+describe('Partial Edit', () => {
+  const options = { prototypes: '2', raise_to: 'value', value: 0.5, depth: 'value', stop_at: 500, steps: 5 }
+  const edit = (inputs: Record<string, unknown>, quiet = quietContext(model)) =>
+    run('PatronusPartialEdit', { images: pictures(2), ...options, ...inputs }, quiet)
+
+  test('gives what Invert, Edit and Sample give with that depth, and the pictures without the edit', async () => {
+    const quiet = quietContext(model)
+    const images = pictures(2)
+    const {
+      images: edited,
+      control,
+      table,
+      depth,
+      ui,
+    } = (await edit({ images }, quiet)) as Result & {
+      images: Tensor
+      control: Tensor
+      table: Table
+    }
+    const s = await encode(images)
+    const { activations } = await run('PatronusEditPrototype', { activations: s, prototype: 2, mode: 'set', value: 0.5 })
+    const { noise } = await run('PatronusInvertDDIM', { images, steps: 5, stop_at: 500 })
+    const sample = async (wanted: unknown) =>
+      (await run('PatronusSampleDDIM', { activations: wanted, noise, steps: 5, eta: 0, seed: 0 })).image as Tensor
+    expect(furthest(edited, await sample(activations))).toBe(0)
+    expect(furthest(control, await sample(s))).toBe(0)
+    expect(depth).toBe(500)
+    // to 500 two steps back and three forward; the full edit takes ten
+    expect(table.rows.map(row => row.slice(0, 4))).toEqual([['partial', 500, 5, 50], ['full', 999, 10, 0]]) // prettier-ignore
+    expect(quiet.heard.progress.at(-1)).toEqual([1000, 1000])
+    expect(ui).toMatchObject({ tables: [table], images: [expect.anything(), expect.anything()] })
+  })
+
+  test('compares with the full edit when told to, with no number missing that exists', async () => {
+    const { table } = (await edit({ compare: true })) as Result & { table: Table }
+    expect(table.rows.map(row => row[1]).slice(0, 2)).toEqual([500, 999])
+    for (const row of table.rows) for (const cell of row.slice(1)) expect(Number.isFinite(cell)).toBe(true)
+  })
+
+  test('takes the least depth that keeps the strength when asked for advice; when no depth makes the edit it goes all the way and says so', async () => {
+    // In this world every run ends in what s asks for, so the first step back is enough.
+    const obedient = { model: knownWorld(model), depth: 'advised', prototypes: '0', value: 3, extrapolate: true }
+    expect((await edit(obedient)).depth).toBe(250)
+    const deaf = { ...model, denoiser: (s: Tensor) => model.denoiser(map(s, () => 0)) }
+    // Whichever way the way there and back moves s by itself, one of the two asks for the other.
+    const against = ['0 = 5', '0 = 0']
+    const answers = await Promise.all(
+      against.map(more_edits =>
+        edit({ model: deaf, images: pictures(1), depth: 'advised', prototypes: '', more_edits, extrapolate: true }),
+      ),
+    )
+    const [unmade] = answers.filter(({ ui }) => ui?.text?.some(text => text.startsWith('no depth makes this edit')))
+    expect(unmade.depth).toBe(999)
+  })
+
+  test.each([
+    [{ prototypes: '' }, 'change nothing in s'],
+    [{ prototypes: '9' }, 'prototype 9 does not exist'],
+    [{ prototypes: 'hair' }, 'cannot read "hair" as prototypes'],
+    [{ more_edits: '2 = high' }, 'more_edits, line 1: cannot read "2 = high"'],
+  ])('refuses %j', async (inputs, message) => expect(edit(inputs)).rejects.toThrow(message))
 })
 
 test('Load Image gives the picture and 1 - alpha, also when ComfyUI wrote the folder behind the name', async () => {

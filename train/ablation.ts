@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { encodeMany } from '../analysis/regenerate.ts'
+import { encodeIn } from '../analysis/batches.ts'
 import { firstPictures } from '../analysis/diagnose.ts'
 import { matchPrototypes, nearestCosines } from '../analysis/prototype-similarity.ts'
 import { meanOf } from '../analysis/metrics/statistics.ts'
@@ -94,7 +94,7 @@ export async function distinctAblation(options: AblationOptions): Promise<Ablati
     const patronus = await loadPatronus(checkpoint, { device })
     const test = await loadSplit(config.data, 'test', { signal })
     seen.push({
-      s: await encodeMany(patronus, firstPictures(test, 500)),
+      s: (await encodeIn(patronus, firstPictures(test, 500))).s,
       prototypes: (await readCheckpoint(checkpoint)).weights.get(prototypeVectors)!,
     })
     await patronus.dispose()
