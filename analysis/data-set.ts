@@ -1,4 +1,5 @@
 /** What every data set is once it is in memory, and the step from stored pixels to the values a network sees. */
+import type { Tensor } from '../model/tensor.ts'
 
 /** N pictures of one size, with what is known about each. */
 export type DataSet = {
@@ -50,4 +51,10 @@ export function facts({ attributes, classes }: DataSet): NonNullable<DataSet['at
     names: classes.names,
     values: Uint8Array.from([...classes.values].flatMap(value => classes.names.map((_, k) => Number(k === value)))),
   }
+}
+
+/** The first `count` pictures of a set, [count,H,W,C] -1 … 1. */
+export function firstPictures(data: DataSet, count: number): Tensor {
+  const indices = Array.from({ length: count }, (_, i) => i)
+  return { shape: [count, ...data.shape], data: pictures(data, indices) }
 }

@@ -6,7 +6,7 @@ import type { Patronus } from '../engine/patronus.ts'
 import { random } from '../model/noise.ts'
 import { dims, type Tensor } from '../model/tensor.ts'
 import type { AttributeReader } from './attribute-reader.ts'
-import { attribute, pictures, type DataSet } from './data-set.ts'
+import { attribute, type DataSet } from './data-set.ts'
 import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
 import { meanOf } from './metrics/statistics.ts'
 import { checkPrototype, maximumOf, withColumn } from './ranges.ts'
@@ -110,12 +110,6 @@ export function randomRaises(count: number, size: number, groups: number, except
     const prototypes = Array.from({ length: Math.min(size, left.length) }, () => left.splice(stream.int(left.length), 1)[0])
     return { name: `random ${g + 1}`, prototypes }
   })
-}
-
-/** The first `count` pictures of a set, [count,H,W,C] -1 … 1. */
-export function firstPictures(data: DataSet, count: number): Tensor {
-  const indices = Array.from({ length: count }, (_, i) => i)
-  return { shape: [count, ...data.shape], data: pictures(data, indices) }
 }
 
 /** One cell of the matrix of attribute pairs. */

@@ -1,16 +1,10 @@
 import type { Command } from 'commander'
 import { parsePrototypes } from '../analysis/edits.ts'
-import { folderArtefacts } from './artefacts.ts'
+import { drawAtlas, type DrawOptions } from './draw-atlas.ts'
 import { whole } from './options.ts'
 import { subjectCommand, withSubject, type SubjectOptions } from './subject.ts'
 
-type AtlasOptions = SubjectOptions & {
-  readonly faces: number
-  readonly steps: number
-  readonly batch: number
-  readonly prototypes?: string
-  readonly beside: boolean
-}
+type AtlasOptions = SubjectOptions & DrawOptions & { readonly prototypes?: string; readonly beside: boolean }
 
 /** `patronus atlas`: every prototype drawn, once and for all. */
 export const atlasCommand = (): Command =>
@@ -24,22 +18,15 @@ export const atlasCommand = (): Command =>
     .action(atlas)
 
 async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
-  const [{ makeAtlas }, { atlasReport }, { firstPictures }, { writeReport }, { writeAtlas }] = await Promise.all([
-    import('../analysis/atlas.ts'),
+  const [{ atlasReport }, { writeReport }, { writeAtlas }] = await Promise.all([
     import('../analysis/reports/atlas.ts'),
-    import('../analysis/diagnose.ts'),
     import('./report-files.ts'),
     import('../train/atlas-sheet.ts'),
   ])
-  await withSubject(checkpoint, options, async ({ patronus, test, reporter, signal, facts }) => {
-    const { faces, steps, batch } = options
+  await withSubject(checkpoint, options, async subject => {
+    const { patronus, facts } = subject
     const prototypes = options.prototypes === undefined ? undefined : parsePrototypes(options.prototypes)
-    const made = await makeAtlas(patronus, firstPictures(test, faces), { steps, batch, prototypes }, folderArtefacts(), {
-      onStep: (done, total) => {
-        signal.throwIfAborted()
-        reporter.step(done, total, `steps of ${batch} pictures`)
-      },
-    })
+    const made = await drawAtlas(subject, patronus, options, prototypes)
     const files = await writeReport(options.out, `${patronus.info.name}-atlas`, atlasReport(made, patronus.info, facts))
     if (options.beside && !prototypes && checkpoint.endsWith('.safetensors'))
       files.push(...(await writeAtlas(checkpoint.replace(/\.safetensors$/, ''), made, patronus.id)))

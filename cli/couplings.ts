@@ -1,16 +1,10 @@
 import type { Command } from 'commander'
 import type { Patronus } from '../engine/patronus.ts'
-import { folderArtefacts } from './artefacts.ts'
+import { drawAtlas, type DrawOptions } from './draw-atlas.ts'
 import { whole } from './options.ts'
 import { subjectCommand, withSubject, type Subject, type SubjectOptions } from './subject.ts'
 
-type CouplingsOptions = SubjectOptions & {
-  readonly control?: string
-  readonly faces: number
-  readonly steps: number
-  readonly batch: number
-  readonly latents: number
-}
+type CouplingsOptions = SubjectOptions & DrawOptions & { readonly control?: string; readonly latents: number }
 
 /** `patronus couplings`: shortcuts where nobody has labels. */
 export const couplingsCommand = (): Command =>
@@ -24,30 +18,17 @@ export const couplingsCommand = (): Command =>
     .action(couple)
 
 async function couple(checkpoint: string, options: CouplingsOptions): Promise<void> {
-  const [{ couplings, readAnswers }, { encodeIn }, { firstPictures }, { countOf }, { couplingsReport }, { writeReport }, load] =
-    await Promise.all([
-      import('../analysis/couplings.ts'),
-      import('../analysis/batches.ts'),
-      import('../analysis/diagnose.ts'),
-      import('../analysis/data-set.ts'),
-      import('../analysis/reports/couplings.ts'),
-      import('./report-files.ts'),
-      import('../engine/load.ts'),
-    ])
+  const [{ couplingsReport }, { writeReport }, { loadPatronus }] = await Promise.all([
+    import('../analysis/reports/couplings.ts'),
+    import('./report-files.ts'),
+    import('../engine/load.ts'),
+  ])
   await withSubject(checkpoint, options, async subject => {
-    const { patronus, test, device, facts } = subject
-    const atlas = await atlasOf(subject, patronus, options)
-    const control = options.control === undefined ? undefined : await load.loadPatronus(options.control, { device })
+    const { patronus, device, facts } = subject
+    const control = options.control === undefined ? undefined : await loadPatronus(options.control, { device })
     try {
-      const latents = firstPictures(test, Math.min(options.latents, countOf(test)))
-      const clean = control && {
-        answers: await readAnswers(await atlasOf(subject, control, options), control),
-        s: (await encodeIn(patronus, latents)).s,
-        cleanS: (await encodeIn(control, latents)).s,
-      }
-      const reader = control ?? patronus
-      const found = couplings(atlas, await readAnswers(atlas, reader), reader, { seed: options.seed, clean })
-      const report = couplingsReport({ info: patronus.info, control: control?.info, atlas, couplings: found }, [
+      const found = await findCouplings(subject, control, options)
+      const report = couplingsReport({ info: patronus.info, control: control?.info, ...found }, [
         ...facts,
         ...(control ? [['control', `${control.info.name}, ${control.id}`] as const] : []),
       ])
@@ -59,15 +40,25 @@ async function couple(checkpoint: string, options: CouplingsOptions): Promise<vo
   })
 }
 
-async function atlasOf({ test, reporter, signal }: Subject, patronus: Patronus, { faces, steps, batch }: CouplingsOptions) {
-  const [{ makeAtlas }, { firstPictures }] = await Promise.all([
-    import('../analysis/atlas.ts'),
-    import('../analysis/diagnose.ts'),
+/** The couplings of a model, read by a clean one where there is one. */
+export async function findCouplings(
+  subject: Subject,
+  control: Patronus | undefined,
+  options: DrawOptions & { readonly seed: number; readonly latents: number },
+) {
+  const [{ couplings, readAnswers }, { encodeIn }, { countOf, firstPictures }] = await Promise.all([
+    import('../analysis/couplings.ts'),
+    import('../analysis/batches.ts'),
+    import('../analysis/data-set.ts'),
   ])
-  return makeAtlas(patronus, firstPictures(test, faces), { steps, batch }, folderArtefacts(), {
-    onStep: (done, total) => {
-      signal.throwIfAborted()
-      reporter.step(done, total, `steps of ${batch} pictures, ${patronus.info.name}`)
-    },
-  })
+  const { patronus, test } = subject
+  const atlas = await drawAtlas(subject, patronus, options)
+  const latents = firstPictures(test, Math.min(options.latents, countOf(test)))
+  const clean = control && {
+    answers: await readAnswers(await drawAtlas(subject, control, options), control),
+    s: (await encodeIn(patronus, latents)).s,
+    cleanS: (await encodeIn(control, latents)).s,
+  }
+  const reader = control ?? patronus
+  return { atlas, couplings: couplings(atlas, await readAnswers(atlas, reader), reader, { seed: options.seed, clean }) }
 }

@@ -7,9 +7,10 @@ import { Failure } from './failure.ts'
 import { collected, whole } from './options.ts'
 import { subjectCommand, withSubject, type Subject, type SubjectOptions } from './subject.ts'
 
-type DiagnoseOptions = SubjectOptions & {
-  readonly control?: string
+/** How one model is examined. */
+export type ExamineOptions = {
   readonly raise?: readonly string[]
+  readonly seed: number
   readonly pictures: number
   readonly latents: number
   readonly top: number
@@ -17,6 +18,8 @@ type DiagnoseOptions = SubjectOptions & {
   readonly steps: number
   readonly batch: number
 }
+
+type DiagnoseOptions = SubjectOptions & ExamineOptions & { readonly control?: string }
 
 /** `patronus diagnose`: what a model ties together that does not belong together. */
 export const diagnoseCommand = (): Command =>
@@ -39,9 +42,10 @@ export function parseRaise(text: string): Raise {
 }
 
 async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<void> {
-  const [{ suspiciousPairs, exclusiveGroups, firstPictures }, { diagnoseReport }, { writeReport }, { loadPatronus }] =
+  const [{ suspiciousPairs, exclusiveGroups }, { firstPictures }, { diagnoseReport }, { writeReport }, { loadPatronus }] =
     await Promise.all([
       import('../analysis/diagnose.ts'),
+      import('../analysis/data-set.ts'),
       import('../analysis/reports/diagnose.ts'),
       import('./report-files.ts'),
       import('../engine/load.ts'),
@@ -73,8 +77,8 @@ async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<v
 }
 
 /** One model: who stands for what, all of it raised, and random groups besides. */
-async function examine({ test, reporter, signal, reader }: Subject, patronus: Patronus, options: DiagnoseOptions) {
-  const [{ raiseEffects, raisesOf, randomRaises, firstPictures }, { encodeIn }, { countOf }] = await Promise.all([
+export async function examine({ test, reporter, signal, reader }: Subject, patronus: Patronus, options: ExamineOptions) {
+  const [{ raiseEffects, raisesOf, randomRaises }, { encodeIn }, { countOf, firstPictures }] = await Promise.all([
     import('../analysis/diagnose.ts'),
     import('../analysis/batches.ts'),
     import('../analysis/data-set.ts'),

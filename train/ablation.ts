@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { encodeIn } from '../analysis/batches.ts'
-import { firstPictures } from '../analysis/diagnose.ts'
+import { firstPictures } from '../analysis/data-set.ts'
 import { matchPrototypes, nearestCosines } from '../analysis/prototype-similarity.ts'
 import { meanOf } from '../analysis/metrics/statistics.ts'
 import { readCheckpoint } from '../engine/checkpoint/safetensors.ts'
