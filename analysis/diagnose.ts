@@ -6,7 +6,7 @@ import type { Patronus } from '../engine/patronus.ts'
 import { random } from '../model/noise.ts'
 import { dims, type Tensor } from '../model/tensor.ts'
 import type { AttributeReader } from './attribute-reader.ts'
-import { attribute, pictures, type DataSet } from './data-set.ts'
+import { attribute, type DataSet } from './data-set.ts'
 import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
 import { meanOf } from './metrics/statistics.ts'
 import { checkPrototype, maximumOf, withColumn } from './ranges.ts'
@@ -112,12 +112,6 @@ export function randomRaises(count: number, size: number, groups: number, except
   })
 }
 
-/** The first `count` pictures of a set, [count,H,W,C] -1 … 1. */
-export function firstPictures(data: DataSet, count: number): Tensor {
-  const indices = Array.from({ length: count }, (_, i) => i)
-  return { shape: [count, ...data.shape], data: pictures(data, indices) }
-}
-
 /** One cell of the matrix of attribute pairs. */
 export type Pair = {
   /** What was raised, and what was read. */
@@ -126,7 +120,7 @@ export type Pair = {
   readonly shift: Shift
   /** The same pair in the control model; absent without one. */
   readonly control?: Shift
-  /** Largest |shift| of `read` under random prototypes: less than this says nothing. */
+  /** Largest |shift| of `read` under random prototypes, and with nothing raised: less than this says nothing. */
   readonly random: number
   /** |shift| beyond what the control and the random prototypes explain; pairs are sorted by it. */
   readonly suspicion: number
@@ -148,7 +142,7 @@ export function suspiciousPairs(
     attributes.flatMap((read, b) => {
       if (read === raise.name || apart(read, raise.name)) return []
       const same = control?.raises.find(other => other.raise.name === raise.name)?.shifts[b]
-      const noise = Math.max(0, ...random.map(effect => Math.abs(effect.shifts[b].mean)))
+      const noise = Math.max(...[diagnosis.unchanged, ...random].map(effect => Math.abs(effect.shifts[b].mean)))
       const explained = Math.max(noise, Math.abs(same?.mean ?? 0))
       const suspicion = Math.max(0, Math.abs(shifts[b].mean) - explained)
       return [{ raised: raise.name, read, shift: shifts[b], ...(same && { control: same }), random: noise, suspicion }]

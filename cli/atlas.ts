@@ -27,7 +27,7 @@ async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
   const [{ makeAtlas }, { atlasReport }, { firstPictures }, { writeReport }, { writeAtlas }] = await Promise.all([
     import('../analysis/atlas.ts'),
     import('../analysis/reports/atlas.ts'),
-    import('../analysis/diagnose.ts'),
+    import('../analysis/data-set.ts'),
     import('./report-files.ts'),
     import('../train/atlas-sheet.ts'),
   ])

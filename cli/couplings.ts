@@ -24,11 +24,10 @@ export const couplingsCommand = (): Command =>
     .action(couple)
 
 async function couple(checkpoint: string, options: CouplingsOptions): Promise<void> {
-  const [{ couplings, readAnswers }, { encodeMany }, { firstPictures }, { countOf }, { couplingsReport }, { writeReport }, load] =
+  const [{ couplings, readAnswers }, { encodeMany }, { countOf, firstPictures }, { couplingsReport }, { writeReport }, load] =
     await Promise.all([
       import('../analysis/couplings.ts'),
       import('../analysis/regenerate.ts'),
-      import('../analysis/diagnose.ts'),
       import('../analysis/data-set.ts'),
       import('../analysis/reports/couplings.ts'),
       import('./report-files.ts'),
@@ -62,7 +61,7 @@ async function couple(checkpoint: string, options: CouplingsOptions): Promise<vo
 async function atlasOf({ test, reporter, signal }: Subject, patronus: Patronus, { faces, steps, batch }: CouplingsOptions) {
   const [{ makeAtlas }, { firstPictures }] = await Promise.all([
     import('../analysis/atlas.ts'),
-    import('../analysis/diagnose.ts'),
+    import('../analysis/data-set.ts'),
   ])
   return makeAtlas(patronus, firstPictures(test, faces), { steps, batch }, folderArtefacts(), {
     onStep: (done, total) => {
