@@ -47,6 +47,7 @@ export function quietContext(
     },
     dataSet: request => sources.dataSet(request, undefined, { signal, progress: () => {} }),
     reader: data => sources.reader(data, { signal, progress: () => {} }),
+    untrained: (config, data, seed) => sources.untrained(config, data, seed, { signal, progress: () => {} }),
     artefacts: {
       read: async key => heard.artefacts.get(key),
       write: async (key, bytes) => void heard.artefacts.set(key, bytes),
