@@ -87,7 +87,7 @@ export const patchTable = (shown: readonly Shown[], info: CheckpointInfo): Table
 
 /** How alike the patches of each prototype are; `generated` is the same of patches that the model drew. */
 export const spreadTable = (shown: readonly Shown[], info: CheckpointInfo, generated?: Shown): Table => ({
-  title: 'Spread of the patches (mean squared distance of their features)',
+  title: 'How far the patches are from each other',
   columns: ['prototype', 'patches', 'nearest d', 'spread'],
   rows: [
     ...shown.map(({ prototype, patches, spread }) => [
