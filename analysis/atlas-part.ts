@@ -36,13 +36,9 @@ export function decodePart(stored: Uint8Array): AtlasPart | undefined {
   const bytes = stored.slice()
   if (bytes.length < 4) return undefined
   const length = new DataView(bytes.buffer).getUint32(0, true)
-  if (length > bytes.length - 4) return undefined
-  let head: Head
-  try {
-    head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as Head
-  } catch {
-    return undefined
-  }
+  if (length > bytes.length - 4 || length % 4 !== 0) return undefined
+  const head = readHead(bytes.subarray(4, 4 + length))
+  if (!head) return undefined
   const [zSize, imageSize] = [sizeOf(head.z), sizeOf(head.images)]
   if (bytes.length !== 4 + length + 4 * zSize + imageSize) return undefined
   const from = 4 + length + 4 * zSize
@@ -50,5 +46,16 @@ export function decodePart(stored: Uint8Array): AtlasPart | undefined {
     ...head,
     z: { shape: head.z, data: new Float32Array(bytes.buffer, 4 + length, zSize) },
     images: { shape: head.images, data: Float32Array.from(bytes.subarray(from), value => value / 127.5 - 1) },
+  }
+}
+
+function readHead(bytes: Uint8Array): Head | undefined {
+  try {
+    const head = JSON.parse(new TextDecoder().decode(bytes)) as Head
+    const each = [head.values, head.after, head.cells]
+    const isWhole = each.every(list => list.length === head.prototypes.length) && head.z.length === 2 && head.images.length === 4
+    return isWhole ? head : undefined
+  } catch {
+    return undefined
   }
 }

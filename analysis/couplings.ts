@@ -3,7 +3,7 @@
  * What is raised at the hair has no business at the mouth. Couplings that a clean model of the same pictures has as well are in
  * the pictures; the rest is suspicious.
  */
-import type { Patronus } from '../engine/patronus.ts'
+import type { CheckpointInfo, Patronus } from '../engine/patronus.ts'
 import { activationOf } from '../model/prototypes.ts'
 import { receptiveField, type ReceptiveField } from '../model/receptive-field.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
@@ -42,6 +42,7 @@ export type Coupling = {
 export async function readAnswers(atlas: Atlas, reader: Patronus): Promise<Answers[]> {
   const { info } = reader
   const field = fieldOf(reader)
+  checkGrid(atlas, field, info)
   const usual = await maps(reader, atlas.rebuilt)
   const spread = info.ranges?.map(({ std }) => std)
   const found: Answers[] = []
@@ -50,6 +51,16 @@ export async function readAnswers(atlas: Atlas, reader: Patronus): Promise<Answe
     found.push({ raised: prototype, ...changesOutside(usual, seen, cells, field, spread) })
   }
   return found
+}
+
+/** Cells mean the same places only where pictures and patches are the same. */
+function checkGrid({ rebuilt, entries }: Atlas, { n }: ReceptiveField, { name, config: { image } }: CheckpointInfo): void {
+  const wanted = [image.height, image.width, image.channels]
+  const beyond = entries.some(({ cells }) => cells.some(cell => cell >= n * n))
+  if (rebuilt.shape.slice(1).join() !== wanted.join() || beyond)
+    throw new Error(
+      `"${name}" reads pictures of ${wanted.join('×')} in ${n}×${n} patches, the atlas is of ${rebuilt.shape.slice(1).join('×')}; couplings want a control with the same pictures and patches`,
+    )
 }
 
 const fieldOf = ({ info: { config } }: Patronus): ReceptiveField => receptiveField(config.encoder, config.image.height)
@@ -121,7 +132,7 @@ export function couplings(
 ): Coupling[] {
   const field = fieldOf(reader)
   const found = answers.flatMap(({ raised, changes, places }, i) => {
-    const alike = clean && mostAlike(column(clean.s, raised), clean.cleanS)
+    const alike = clean && partnerOf(raised, clean)
     const theirs = alike && clean.answers.find(other => other.raised === alike.prototype)
     return places.flatMap((cell, k): Coupling[] => {
       const values = column(changes, k)
@@ -147,9 +158,10 @@ export function couplings(
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** The column of `others` that goes with `values` best. */
-function mostAlike(values: readonly number[], others: Tensor): { prototype: number; alike: number } {
-  const all = Array.from({ length: others.shape[1] }, (_, k) => pearson(values, column(others, k)) ?? 0)
+/** The clean model's prototype that goes with one of the model asked about best, over the same pictures. */
+export function partnerOf(raised: number, { s, cleanS }: Pick<CleanModel, 's' | 'cleanS'>): { prototype: number; alike: number } {
+  const values = column(s, raised)
+  const all = Array.from({ length: cleanS.shape[1] }, (_, k) => pearson(values, column(cleanS, k)) ?? 0)
   const prototype = all.indexOf(Math.max(...all))
   return { prototype, alike: all[prototype] }
 }

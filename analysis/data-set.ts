@@ -1,4 +1,5 @@
 /** What every data set is once it is in memory, and the step from stored pixels to the values a network sees. */
+import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Tensor } from '../model/tensor.ts'
 
 /** N pictures of one size, with what is known about each. */
@@ -35,6 +36,24 @@ export function pictures(data: DataSet, indices: ArrayLike<number>): Float32Arra
   return out
 }
 
+/** The first `count` pictures, [count,H,W,C] -1 … 1. */
+export const firstPictures = (data: DataSet, count: number): Tensor => picturesFrom(data, 0, count)
+
+/** Pictures `from` … `to`-1, [to-from,H,W,C] -1 … 1. */
+export function picturesFrom(data: DataSet, from: number, to: number): Tensor {
+  const indices = Array.from({ length: to - from }, (_, i) => from + i)
+  return { shape: [to - from, ...data.shape], data: pictures(data, indices) }
+}
+
+/** Checks that a model can look at these pictures as they are. */
+export function checkPictures({ name, shape }: DataSet, { name: model, config: { image } }: CheckpointInfo): void {
+  const wanted = [image.height, image.width, image.channels]
+  if (shape.join() !== wanted.join())
+    throw new Error(
+      `pictures of ${name} are ${shape.join('×')}, "${model}" wants ${wanted.join('×')} (height, width, channels); bring them for the same model`,
+    )
+}
+
 /** One column of the attribute table, [N] of 0 and 1; throws with the known names when there is no such attribute. */
 export function attribute(data: DataSet, name: string): Uint8Array {
   const names = data.attributes?.names ?? [],
@@ -51,10 +70,4 @@ export function facts({ attributes, classes }: DataSet): NonNullable<DataSet['at
     names: classes.names,
     values: Uint8Array.from([...classes.values].flatMap(value => classes.names.map((_, k) => Number(k === value)))),
   }
-}
-
-/** The first `count` pictures of a set, [count,H,W,C] -1 … 1. */
-export function firstPictures(data: DataSet, count: number): Tensor {
-  const indices = Array.from({ length: count }, (_, i) => i)
-  return { shape: [count, ...data.shape], data: pictures(data, indices) }
 }

@@ -120,7 +120,7 @@ export type Pair = {
   readonly shift: Shift
   /** The same pair in the control model; absent without one. */
   readonly control?: Shift
-  /** Largest |shift| of `read` under random prototypes: less than this says nothing. */
+  /** Largest |shift| of `read` under random prototypes, and with nothing raised: less than this says nothing. */
   readonly random: number
   /** |shift| beyond what the control and the random prototypes explain; pairs are sorted by it. */
   readonly suspicion: number
@@ -142,7 +142,7 @@ export function suspiciousPairs(
     attributes.flatMap((read, b) => {
       if (read === raise.name || apart(read, raise.name)) return []
       const same = control?.raises.find(other => other.raise.name === raise.name)?.shifts[b]
-      const noise = Math.max(0, ...random.map(effect => Math.abs(effect.shifts[b].mean)))
+      const noise = Math.max(...[diagnosis.unchanged, ...random].map(effect => Math.abs(effect.shifts[b].mean)))
       const explained = Math.max(noise, Math.abs(same?.mean ?? 0))
       const suspicion = Math.max(0, Math.abs(shifts[b].mean) - explained)
       return [{ raised: raise.name, read, shift: shifts[b], ...(same && { control: same }), random: noise, suspicion }]

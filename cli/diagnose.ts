@@ -1,16 +1,15 @@
 import type { Command } from 'commander'
 import type { Diagnosis, Raise } from '../analysis/diagnose.ts'
+import type { ExamineOptions } from '../analysis/examine.ts'
 import { parsePrototypes } from '../analysis/edits.ts'
 import type { Patronus } from '../engine/patronus.ts'
-import { rows } from '../model/tensor.ts'
 import { Failure } from './failure.ts'
 import { collected, whole } from './options.ts'
-import { subjectCommand, withSubject, type Subject, type SubjectOptions } from './subject.ts'
+import { subjectCommand, withSubject, type SubjectOptions } from './subject.ts'
 
-/** How one model is examined. */
-export type ExamineOptions = {
+type DiagnoseOptions = SubjectOptions & {
+  readonly control?: string
   readonly raise?: readonly string[]
-  readonly seed: number
   readonly pictures: number
   readonly latents: number
   readonly top: number
@@ -18,8 +17,6 @@ export type ExamineOptions = {
   readonly steps: number
   readonly batch: number
 }
-
-type DiagnoseOptions = SubjectOptions & ExamineOptions & { readonly control?: string }
 
 /** `patronus diagnose`: what a model ties together that does not belong together. */
 export const diagnoseCommand = (): Command =>
@@ -42,21 +39,34 @@ export function parseRaise(text: string): Raise {
 }
 
 async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<void> {
-  const [{ suspiciousPairs, exclusiveGroups }, { firstPictures }, { diagnoseReport }, { writeReport }, { loadPatronus }] =
+  const [{ suspiciousPairs, exclusiveGroups }, { examine }, { diagnoseReport }, { writeReport }, { loadPatronus }] =
     await Promise.all([
       import('../analysis/diagnose.ts'),
-      import('../analysis/data-set.ts'),
+      import('../analysis/examine.ts'),
       import('../analysis/reports/diagnose.ts'),
       import('./report-files.ts'),
       import('../engine/load.ts'),
     ])
   await withSubject(checkpoint, options, async subject => {
-    const { patronus, test, facts } = subject
-    const { diagnosis, random } = await examine(subject, patronus, options)
+    const { patronus, test, facts, reporter, signal } = subject
+    const ask = async (asked: Patronus, how: Pick<ExamineOptions, 'raises' | 'random'>) =>
+      examine(
+        asked,
+        test,
+        await subject.reader(),
+        { ...options, ...how },
+        {
+          onStep: (done, total) => {
+            signal.throwIfAborted()
+            reporter.step(done, total, `steps of ${options.batch} pictures, ${asked.info.name}`)
+          },
+        },
+      )
+    const { diagnosis, random, x0 } = await ask(patronus, { raises: options.raise?.map(parseRaise), random: options.random })
     let control: { patronus: Patronus; diagnosis: Diagnosis } | undefined
     if (options.control !== undefined) {
       const clean = await loadPatronus(options.control, { device: subject.device })
-      const { diagnosis } = await examine(subject, clean, { ...options, random: 0, raise: undefined })
+      const { diagnosis } = await ask(clean, { random: 0 })
       control = { patronus: clean, diagnosis }
       await clean.dispose()
     }
@@ -66,7 +76,7 @@ async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<v
         diagnosis,
         random,
         pairs: suspiciousPairs(diagnosis, random, control?.diagnosis, exclusiveGroups(test)),
-        x0: firstPictures(test, diagnosis.pictures),
+        x0,
         ...(control && { control: { info: control.patronus.info, diagnosis: control.diagnosis } }),
       },
       [...facts, ...(control ? [['control', `${control.patronus.info.name}, ${control.patronus.id}`] as const] : [])],
@@ -74,39 +84,4 @@ async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<v
     const files = await writeReport(options.out, `${patronus.info.name}-shortcuts`, report)
     process.stdout.write(`${report.summary.join('\n')}\n${files.map(file => `${file}\n`).join('')}`)
   })
-}
-
-/** One model: who stands for what, all of it raised, and random groups besides. */
-export async function examine({ test, reporter, signal, reader }: Subject, patronus: Patronus, options: ExamineOptions) {
-  const [{ raiseEffects, raisesOf, randomRaises }, { encodeIn }, { countOf, firstPictures }] = await Promise.all([
-    import('../analysis/diagnose.ts'),
-    import('../analysis/batches.ts'),
-    import('../analysis/data-set.ts'),
-  ])
-  const count = Math.min(options.latents, countOf(test))
-  const pictures = Math.min(options.pictures, countOf(test))
-  const all = firstPictures(test, Math.max(count, pictures))
-  const s = (await encodeIn(patronus, rows(all, 0, count))).s
-  const raises = options.raise ? options.raise.map(parseRaise) : raisesOf(s, test, options.top)
-  const named = raises.flatMap(({ prototypes }) => prototypes)
-  const m = patronus.info.config.prototypes.count
-  const groups = randomRaises(m, options.top, options.random, named, options.seed)
-  const { steps, batch, seed } = options
-  const found = await raiseEffects(
-    patronus,
-    rows(all, 0, pictures),
-    await reader(),
-    [...raises, ...groups],
-    { steps, batch, seed },
-    {
-      onStep: (done, total) => {
-        signal.throwIfAborted()
-        reporter.step(done, total, `steps of ${batch} pictures, ${patronus.info.name}`)
-      },
-    },
-  )
-  return {
-    diagnosis: { ...found, raises: found.raises.slice(0, raises.length) },
-    random: found.raises.slice(raises.length),
-  }
 }

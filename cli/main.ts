@@ -15,6 +15,7 @@ import { findHouse } from './house.ts'
 import { importCommand } from './import.ts'
 import { infoCommand } from './info.ts'
 import { namesCommand } from './names.ts'
+import { nearestCommand } from './nearest.ts'
 import { qualityCommand } from './quality.ts'
 import { rangesCommand } from './ranges.ts'
 import { runCommand } from './run.ts'
@@ -39,6 +40,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(namesCommand())
     .addCommand(exportOnnxCommand())
     .addCommand(atlasCommand())
+    .addCommand(nearestCommand())
     .addCommand(diagnoseCommand())
     .addCommand(couplingsCommand())
     .addCommand(qualityCommand())

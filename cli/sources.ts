@@ -1,7 +1,9 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
-import type { DataSet } from '../analysis/data-set.ts'
+import { countOf, picturesFrom, type DataSet } from '../analysis/data-set.ts'
+import type { ModelConfig } from '../model/config.ts'
+import { concat, type Tensor } from '../model/tensor.ts'
 import type { DataSetRequest } from '../nodes/node.ts'
 import type { SourceHooks, Sources } from '../server/sources.ts'
 import type { Reporter } from '../train/progress.ts'
@@ -58,6 +60,28 @@ export function createSources(): Sources {
       }
       return opened
     },
+    untrained,
+  }
+}
+
+/** Pictures that the untrained encoder's prototypes are taken from, and pictures a network call. */
+const [patchesOf, batch] = [512, 32]
+
+async function untrained(config: ModelConfig, data: DataSet, seed: number, { signal, progress }: SourceHooks): Promise<Tensor> {
+  const { untrainedControl } = await import('../train/control.ts')
+  const count = countOf(data)
+  const control = await untrainedControl(config, data, { images: Math.min(patchesOf, count), seed })
+  try {
+    const parts: Tensor[] = []
+    for (let from = 0; from < count; from += batch) {
+      signal.throwIfAborted()
+      const to = Math.min(from + batch, count)
+      parts.push(await control.activations(picturesFrom(data, from, to)))
+      progress(to, count)
+    }
+    return concat(parts)
+  } finally {
+    await control.dispose()
   }
 }
 

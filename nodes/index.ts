@@ -2,19 +2,24 @@ import batchImages from './batch-images.ts'
 import dataSetImages from './data-set-images.ts'
 import blendActivations from './blend-activations.ts'
 import changeMap from './change-map.ts'
+import diagnoseShortcut from './diagnose-shortcut.ts'
 import editPrototype from './edit-prototype.ts'
 import encode from './encode.ts'
 import extrapolate from './extrapolate.ts'
+import findCouplings from './find-couplings.ts'
 import frechetDistance from './frechet-distance.ts'
 import gaussianNoise from './gaussian-noise.ts'
 import interpolate from './interpolate.ts'
 import invertDdim from './invert-ddim.ts'
 import loadCheckpoint from './load-checkpoint.ts'
 import loadImage from './load-image.ts'
+import measureDisentanglement from './measure-disentanglement.ts'
+import nearestPatches from './nearest-patches.ts'
 import type { AnyNode, Catalog } from './node.ts'
 import partialEdit from './partial-edit.ts'
 import previewImage from './preview-image.ts'
 import priorSample from './prior-sample.ts'
+import prototypeAtlas from './prototype-atlas.ts'
 import prototypeHeatMaps from './prototype-heat-maps.ts'
 import sampleDdim from './sample-ddim.ts'
 import saveImage from './save-image.ts'
@@ -40,11 +45,16 @@ const all: readonly AnyNode[] = [
   partialEdit,
   priorSample,
   visualizePrototype,
+  prototypeAtlas,
+  nearestPatches,
   traceEmergence,
   extrapolate,
   prototypeHeatMaps,
   speakHere,
   changeMap,
+  diagnoseShortcut,
+  findCouplings,
+  measureDisentanglement,
   frechetDistance,
   previewImage,
   saveImage,

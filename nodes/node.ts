@@ -3,6 +3,7 @@ import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { Artefacts } from '../analysis/artefacts.ts'
 import type { DataSet } from '../analysis/data-set.ts'
 import type { Table } from '../analysis/report.ts'
+import type { ModelConfig } from '../model/config.ts'
 import type { Tensor } from '../model/tensor.ts'
 
 export type { Table }
@@ -148,6 +149,11 @@ export type Context = {
   dataSet(request: DataSetRequest): Promise<DataSet>
   /** What reads a data set's attributes in pictures that a model made. It learned from other pictures than these, and from no model. */
   reader(data: DataSet): Promise<AttributeReader>
+  /**
+   * s [N,m] of a data set's pictures by an untrained encoder built as `config` says, with prototypes from patches of these pictures:
+   * what s is worth without training (spec section 11).
+   */
+  untrained(config: ModelConfig, data: DataSet, seed: number): Promise<Tensor>
   /** Where long work keeps its parts, so that it can go on after a cancel or a restart. */
   readonly artefacts: Artefacts
   /** Rasterises an SVG document (plots, boxes over pictures) at its own size: [1,H,W,3] 0…1 on white. */

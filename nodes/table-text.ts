@@ -19,3 +19,9 @@ export const rounded = (value: number): number => Number(value.toFixed(3))
 /** The same for what may not exist, or was driven beyond all numbers: null, which a table shows as a dash. */
 export const roundedOrNull = (value: number | null | undefined): number | null =>
   typeof value === 'number' && Number.isFinite(value) ? rounded(value) : null
+
+/** A table of raw numbers as it is shown. */
+export const roundedTable = ({ rows, ...rest }: Table): Table => ({
+  ...rest,
+  rows: rows.map(row => row.map(cell => (typeof cell === 'number' ? roundedOrNull(cell) : cell))),
+})

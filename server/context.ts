@@ -46,6 +46,7 @@ export function createContext(parts: ContextParts): Context {
       saveImages(images, { files, type, prefix: type === 'temp' ? `${prefix}_${randomLetters()}` : prefix, texts: textsOf(job) }),
     dataSet: async request => parts.sources.dataSet(request, await findFolder(files, request.set), parts),
     reader: data => parts.sources.reader(data, parts),
+    untrained: (config, data, seed) => parts.sources.untrained(config, data, seed, parts),
     artefacts: createArtefacts(files),
     drawSvg,
   }

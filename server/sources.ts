@@ -1,5 +1,7 @@
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { DataSet } from '../analysis/data-set.ts'
+import type { ModelConfig } from '../model/config.ts'
+import type { Tensor } from '../model/tensor.ts'
 import type { DataSetRequest } from '../nodes/node.ts'
 
 /** What a source may tell and hear while it works. */
@@ -10,4 +12,6 @@ export type Sources = {
   /** `folder` is the path of the folder of pictures that `set` names, where it names one. */
   dataSet(request: DataSetRequest, folder: string | undefined, hooks: SourceHooks): Promise<DataSet>
   reader(data: DataSet, hooks: SourceHooks): Promise<AttributeReader>
+  /** s [N,m] of the pictures by an untrained encoder. */
+  untrained(config: ModelConfig, data: DataSet, seed: number, hooks: SourceHooks): Promise<Tensor>
 }

@@ -1,6 +1,7 @@
 import { Resvg } from '@resvg/resvg-js'
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
+import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import { createSources } from '../cli/sources.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros, type Tensor } from '../model/tensor.ts'
@@ -8,11 +9,15 @@ import type { Context, SavedImage } from '../nodes/node.ts'
 
 const sources = createSources()
 
-/** A world for nodes that writes nothing and keeps all it was told. `files` maps names of the input folder to paths. */
+/**
+ * A world for nodes that writes nothing and keeps all it was told. `files` maps names of the input folder to paths; `reader` reads
+ * attributes where pictures are of a size that no reader comes with.
+ */
 export function quietContext(
   patronus: Patronus,
   files: Readonly<Record<string, string>> = {},
   signal = new AbortController().signal,
+  reader?: AttributeReader,
 ) {
   const heard = {
     previews: [] as Tensor[],
@@ -46,7 +51,8 @@ export function quietContext(
       }))
     },
     dataSet: request => sources.dataSet(request, undefined, { signal, progress: () => {} }),
-    reader: data => sources.reader(data, { signal, progress: () => {} }),
+    reader: async data => reader ?? sources.reader(data, { signal, progress: () => {} }),
+    untrained: (config, data, seed) => sources.untrained(config, data, seed, { signal, progress: () => {} }),
     artefacts: {
       read: async key => heard.artefacts.get(key),
       write: async (key, bytes) => void heard.artefacts.set(key, bytes),

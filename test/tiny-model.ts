@@ -4,10 +4,10 @@ import type { CheckpointInfo, Patronus, PrototypeRange } from '../engine/patronu
 import type { ModelConfig, PriorConfig } from '../model/config.ts'
 import { initialPriorWeights, initialWeights } from '../model/initialize.ts'
 
-/** A Patronus small enough to compute eagerly in a test, with every part a large one has: 16×16 RGB, U-Net of base 8, prior of base 8. */
-export const tinyConfig = (prototypes = 4): ModelConfig => ({
-  image: { height: 16, width: 16, channels: 3 },
-  encoder: { channels: [3, 8, 8, 8, 16], kernels: [3, 3, 3, 3], strides: [2, 1, 1, 1], paddings: [1, 0, 0, 0] },
+/** A Patronus small enough to compute eagerly in a test, with every part a large one has: 16×16 in colour or grey, U-Net of base 8, prior of base 8. */
+export const tinyConfig = (prototypes = 4, channels: 1 | 3 = 3): ModelConfig => ({
+  image: { height: 16, width: 16, channels },
+  encoder: { channels: [channels, 8, 8, 8, 16], kernels: [3, 3, 3, 3], strides: [2, 1, 1, 1], paddings: [1, 0, 0, 0] },
   prototypes: { count: prototypes, dim: 16, epsilon: 1e-4 },
   unet: {
     stem: 2,
@@ -34,6 +34,7 @@ const range = (max: number): PrototypeRange => ({
 
 export type TinyOptions = {
   readonly prototypes?: number
+  readonly channels?: 1 | 3
   readonly seed?: number
   readonly ranges?: boolean
   readonly prior?: boolean
@@ -42,11 +43,12 @@ export type TinyOptions = {
 /** The checkpoint as plain data: random weights that are a function of the seed. Prototype j has the measured maximum 0.5 + 0.1·(j mod 5). */
 export function tinyCheckpoint({
   prototypes = 4,
+  channels = 3,
   seed = 1,
   ranges = true,
   prior: hasPrior = true,
 }: TinyOptions = {}): Checkpoint {
-  const config = tinyConfig(prototypes)
+  const config = tinyConfig(prototypes, channels)
   const statistics = { mean: Array<number>(prototypes).fill(0.1), std: Array<number>(prototypes).fill(0.05) }
   const prior: PriorConfig = {
     base: 8,
@@ -71,7 +73,7 @@ export function tinyCheckpoint({
   const weights = new Map(initialWeights(config, seed))
   if (hasPrior)
     for (const [name, weight] of initialPriorWeights(prior, prototypes, seed + 1)) weights.set(`prior.${name}`, weight)
-  return { id: `tiny-${prototypes}-${seed}`, info, weights }
+  return { id: `tiny-${prototypes}-${channels}-${seed}`, info, weights }
 }
 
 export const tinyPatronus = (options?: TinyOptions): Promise<Patronus> =>

@@ -8,18 +8,11 @@ import type { Report, Table } from '../report.ts'
 
 /** The atlas as a page: what was found, every prototype with its formed pictures, and the scores as a table. */
 export function atlasReport(atlas: Atlas, info: CheckpointInfo, facts: Report['facts']): Report {
-  const { entries, faces, steps, shuffled } = atlas
-  const order = [...entries.keys()].sort((a, b) => (entries[b].consistency ?? 0) - (entries[a].consistency ?? 0))
-  const scored = entries.filter(({ consistency }) => consistency !== null)
-  const above = scored.filter(({ consistency }) => consistency! > (shuffled?.high ?? 1)).length
+  const { entries, faces } = atlas
+  const order = mostConsistent(atlas)
   return {
     title: `Prototype atlas of ${info.name}`,
-    summary: [
-      `Each of ${entries.length} prototypes raised to its own maximum on ${faces} ${faces === 1 ? 'picture' : 'pictures'}, which were formed again in ${steps} steps; the frame is the patch where it is strongest.`,
-      shuffled
-        ? `${above} of ${entries.length} show the same thing in all pictures: the encoder's features in their frames agree more (mean cosine) than 95 % of groups of patches of different prototypes do (mean ${shuffled.mean.toFixed(3)}, 95 % below ${shuffled.high.toFixed(3)}).`
-        : 'Agreement between pictures needs at least two pictures and two prototypes.',
-    ],
+    summary: atlasSummary(atlas),
     sections: [
       {
         heading: 'Prototypes, the most consistent first',
@@ -33,11 +26,26 @@ export function atlasReport(atlas: Atlas, info: CheckpointInfo, facts: Report['f
           },
         ],
       },
-      { heading: 'Scores', tables: [scoreTable(entries, info)] },
+      { heading: 'Scores', tables: [scoreTable(atlas, info)] },
     ],
     facts,
   }
 }
+
+/** What was done and how many prototypes show one thing, in two sentences. */
+export function atlasSummary({ entries, faces, steps, shuffled }: Atlas): string[] {
+  const above = entries.filter(({ consistency }) => consistency !== null && consistency > (shuffled?.high ?? 1)).length
+  return [
+    `Each of ${entries.length} prototypes raised to its own maximum on ${faces} ${faces === 1 ? 'picture' : 'pictures'}, which were formed again in ${steps} steps; the frame is the patch where it is strongest.`,
+    shuffled
+      ? `${above} of ${entries.length} show the same thing in all pictures: the encoder's features in their frames agree more (mean cosine) than 95 % of groups of patches of different prototypes do (mean ${shuffled.mean.toFixed(3)}, 95 % below ${shuffled.high.toFixed(3)}).`
+      : 'Agreement between pictures needs at least two pictures and two prototypes.',
+  ]
+}
+
+/** Places of the entries, the most consistent first. */
+export const mostConsistent = ({ entries }: Atlas): number[] =>
+  [...entries.keys()].sort((a, b) => (entries[b].consistency ?? 0) - (entries[a].consistency ?? 0))
 
 const labelOf = ({ prototype, consistency }: AtlasEntry, info: CheckpointInfo): string =>
   `${prototypeLabel(prototype, info)}${consistency === null ? '' : ` (${consistency.toFixed(2)})`}`
@@ -57,15 +65,20 @@ export function framed({ entries, images, faces }: Atlas, i: number): Tensor {
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
-export const scoreTable = (entries: readonly AtlasEntry[], info: CheckpointInfo): Table => ({
+/** One row a prototype, then what patches of different prototypes reach. */
+export const scoreTable = ({ entries, shuffled }: Atlas, info: CheckpointInfo): Table => ({
   title: 'Scores',
   columns: ['prototype', 'name', 'raised to', 's before', 's after', 'consistency'],
-  rows: entries.map(({ prototype, value, before, after, consistency }) => [
-    prototype,
-    info.names?.[String(prototype)] ?? null,
-    value,
-    mean(before),
-    mean(after),
-    consistency,
-  ]),
+  rows: [
+    ...entries.map(({ prototype, value, before, after, consistency }) => [
+      prototype,
+      info.names?.[String(prototype)] ?? null,
+      value,
+      mean(before),
+      mean(after),
+      consistency,
+    ]),
+    ['shuffled', 'mean', null, null, null, shuffled?.mean ?? null],
+    ['shuffled', '95 % are below', null, null, null, shuffled?.high ?? null],
+  ],
 })

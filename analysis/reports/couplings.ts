@@ -15,27 +15,34 @@ export type Coupled = {
   readonly couplings: readonly Coupling[]
 }
 
-const listed = 40
+/** Couplings that tables show. */
+export const listed = 40
 const shown = 8
 
 /** Couplings without labels as a page. */
-export function couplingsReport({ info, control, atlas, couplings }: Coupled, facts: Report['facts']): Report {
+export function couplingsReport(coupled: Coupled, facts: Report['facts']): Report {
+  const { info, control, atlas, couplings } = coupled
   const reader = control ?? info
-  const [first] = couplings
   return {
     title: `Couplings of ${info.name}, without labels`,
-    summary: [
-      `Each prototype was raised on ${atlas.faces} pictures; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
-      first
-        ? `The strongest: raising ${prototypeLabel(first.raised, info)} moves ${prototypeLabel(first.answers, reader)} by ${first.excess.toFixed(1)} standard deviations${control ? ' more than in the clean model' : ''}, ${Math.round(distance(first))} pixels away.`
-        : 'No prototype answers to another with an interval away from 0.',
-    ],
+    summary: couplingsSummary(coupled),
     sections: [
       { heading: 'Couplings, the strongest first', tables: [couplingTable(couplings.slice(0, listed), info, reader)] },
       { heading: 'What it looks like', figures: couplingFigures(couplings, atlas, info) },
     ],
     facts,
   }
+}
+
+/** What was done and the strongest coupling, in two sentences. */
+export function couplingsSummary({ info, control, atlas, couplings }: Coupled): string[] {
+  const [first] = couplings
+  return [
+    `Each prototype was raised on ${atlas.faces} pictures; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
+    first
+      ? `The strongest: raising ${prototypeLabel(first.raised, info)} moves ${prototypeLabel(first.answers, control ?? info)} by ${first.excess.toFixed(1)} standard deviations${control ? ' more than in the clean model' : ''}, ${Math.round(distance(first))} pixels away.`
+      : 'No prototype answers to another with an interval away from 0.',
+  ]
 }
 
 const distance = ({ from, to }: Coupling): number => Math.hypot(from.x - to.x, from.y - to.y)

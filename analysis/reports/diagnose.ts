@@ -1,11 +1,11 @@
 import type { CheckpointInfo } from '../../engine/patronus.ts'
 import { concat, map, rows, type Tensor } from '../../model/tensor.ts'
-import type { Diagnosis, Pair, RaiseEffect, Shift } from '../diagnose.ts'
+import { columnOf, type Diagnosis, type Pair, type RaiseEffect, type Shift } from '../diagnose.ts'
 import { intervalsSvg } from '../figures/intervals.ts'
 import { matrixSvg } from '../figures/matrix.ts'
 import { colored } from '../pixels.ts'
 import { prototypeLabel } from '../ranges.ts'
-import type { Figure, Report, Section, Table } from '../report.ts'
+import type { Figure, Report, Table } from '../report.ts'
 
 /** All that a diagnosis page is made of. */
 export type Diagnosed = {
@@ -19,30 +19,36 @@ export type Diagnosed = {
   readonly x0: Tensor
 }
 
+type Drawing = Figure & { readonly svg: string }
+
 /** Pairs whose pictures the page shows. */
 const shownPairs = 6
 const shownPictures = 8
 
 /** The diagnosis as a page: the answer, pairs by suspicion with their pictures, the whole matrix, everything as tables. */
 export function diagnoseReport(all: Diagnosed, facts: Report['facts']): Report {
-  const { info, diagnosis, pairs, control } = all
-  const suspicious = pairs.filter(isSuspicious)
   return {
-    title: `Shortcuts of ${info.name}`,
-    summary: [
-      `For every attribute A, the prototypes that tell it best were raised on ${diagnosis.pictures} pictures, which were formed again; a classifier that never met the model read every other attribute B.`,
-      suspicious.length === 0
-        ? `No pair moved beyond what raising random prototypes${control ? ` or ${control.info.name}` : ''} does.`
-        : `${suspicious.length} of ${pairs.length} pairs moved more than random prototypes${control ? ` and ${control.info.name}` : ''} explain, with an interval away from 0. The most suspicious: ${suspicious.slice(0, 3).map(sentence).join('; ')}.`,
-    ],
+    title: `Shortcuts of ${all.info.name}`,
+    summary: diagnosisSummary(all),
     sections: [
-      { heading: 'Pairs by suspicion', figures: [forest(all)], tables: [pairTable(pairs)] },
-      { heading: 'What it looks like', figures: pictureFigures(all) },
-      matrixSection(all),
+      { heading: 'Pairs by suspicion', figures: [forest(all)], tables: [pairTable(all.pairs)] },
+      { heading: 'What it looks like', figures: all.pairs.slice(0, shownPairs).flatMap(pair => pictureFigure(all, pair)) },
+      { heading: 'All pairs', figures: matrices(all) },
       { heading: 'What was raised', tables: [raiseTable(all)] },
     ],
     facts,
   }
+}
+
+/** The answer in two sentences. */
+export function diagnosisSummary({ diagnosis, pairs, control }: Diagnosed): string[] {
+  const suspicious = pairs.filter(isSuspicious)
+  return [
+    `For every attribute A, the prototypes that tell it best were raised on ${diagnosis.pictures} ${diagnosis.pictures === 1 ? 'picture, which was' : 'pictures, which were'} formed again; a classifier that never met the model read every other attribute B.`,
+    suspicious.length === 0
+      ? `No pair moved beyond what raising random prototypes${control ? ` or ${control.info.name}` : ''} does.`
+      : `${suspicious.length} of ${pairs.length} pairs moved more than random prototypes${control ? ` and ${control.info.name}` : ''} explain, with an interval away from 0. The most suspicious: ${suspicious.slice(0, 3).map(sentence).join('; ')}.`,
+  ]
 }
 
 /** Less nobody would see in pictures. */
@@ -57,7 +63,7 @@ const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(
 const sentence = ({ raised, read, shift: { mean, interval } }: Pair): string =>
   `raising ${raised} moves P(${read}) by ${signed(mean)}${interval ? ` (95 % interval ${signed(interval.low)} to ${signed(interval.high)})` : ''}`
 
-function forest({ pairs, info, control }: Diagnosed): Figure {
+export function forest({ pairs, info, control }: Diagnosed): Drawing {
   const row = (pair: Pair, group: string, { mean, interval }: Shift) => ({
     name: `${pair.raised} → ${pair.read}`,
     group,
@@ -81,7 +87,7 @@ function forest({ pairs, info, control }: Diagnosed): Figure {
   }
 }
 
-const pairTable = (pairs: readonly Pair[]): Table => ({
+export const pairTable = (pairs: readonly Pair[]): Table => ({
   title: 'Pairs',
   columns: ['raised A', 'read B', 'E[ΔP(B)]', 'low', 'high', 'control', 'control low', 'control high', 'random', 'suspicion'],
   rows: pairs.map(({ raised, read, shift, control, random, suspicion }) => [
@@ -98,32 +104,46 @@ const pairTable = (pairs: readonly Pair[]): Table => ({
   ]),
 })
 
-/** For the first pairs, the pictures in which B moved most: as they were, and with A raised. */
-function pictureFigures({ pairs, diagnosis, x0, info }: Diagnosed): Figure[] {
-  return pairs.slice(0, shownPairs).flatMap(({ raised, read, shift }) => {
-    const effect = diagnosis.raises.find(({ raise }) => raise.name === raised)
-    const b = diagnosis.attributes.indexOf(read)
-    if (!effect || b < 0) return []
-    const chosen = mostMoved(effect, b, Math.sign(shift.mean)).slice(0, shownPictures)
-    const pick = (images: Tensor) => colored(map(concat(chosen.map(i => rows(images, i, i + 1))), v => (v + 1) / 2))
-    return [
-      {
-        title: `${raised} raised, ${read} read`,
-        caption: `Prototypes ${effect.raise.prototypes.map(j => prototypeLabel(j, info)).join(', ')}. The ${chosen.length} pictures of ${diagnosis.pictures} in which P(${read}) moved most; on average ${signed(shift.mean)}.`,
-        images: concat([pick(x0), pick(effect.images)]),
-        columns: chosen.length,
-        rowLabels: ['original', `${raised} raised`],
-      },
-    ]
-  })
+function pictureFigure(all: Diagnosed, pair: Pair): Figure[] {
+  const moved = mostMoved(all, pair)
+  if (!moved) return []
+  const { raised, read, shift } = pair
+  const { chosen, effect, before, after } = moved
+  return [
+    {
+      title: `${raised} raised, ${read} read`,
+      caption: `Prototypes ${effect.raise.prototypes.map(j => prototypeLabel(j, all.info)).join(', ')}. The ${chosen.length} pictures of ${all.diagnosis.pictures} in which P(${read}) moved most; on average ${signed(shift.mean)}.`,
+      images: map(colored(concat([before, after])), v => (v + 1) / 2),
+      columns: chosen.length,
+      rowLabels: ['original', `${raised} raised`],
+    },
+  ]
 }
 
-function mostMoved({ deltas: { shape, data } }: RaiseEffect, b: number, sign: number): number[] {
-  const moved = (i: number) => sign * data[i * shape[1] + b]
-  return Array.from({ length: shape[0] }, (_, i) => i).sort((i, j) => moved(j) - moved(i))
+/** Pictures [K,H,W,C] -1 … 1 as they were and with A raised. */
+export type Moved = {
+  readonly effect: RaiseEffect
+  /** Which pictures, and ΔP(B) of each. */
+  readonly chosen: readonly number[]
+  readonly deltas: readonly number[]
+  readonly before: Tensor
+  readonly after: Tensor
 }
 
-function matrixSection({ diagnosis, random, control, info }: Diagnosed): Section {
+/** The pictures in which B of a pair moved most, in the direction of its mean. */
+export function mostMoved({ diagnosis, x0 }: Diagnosed, { raised, read, shift }: Pair): Moved | undefined {
+  const effect = diagnosis.raises.find(({ raise }) => raise.name === raised)
+  const b = diagnosis.attributes.indexOf(read)
+  if (!effect || b < 0) return undefined
+  const deltas = columnOf(effect.deltas, b)
+  const sign = Math.sign(shift.mean)
+  const chosen = [...deltas.keys()].sort((i, j) => sign * (deltas[j] - deltas[i])).slice(0, shownPictures)
+  const pick = (images: Tensor) => concat(chosen.map(i => rows(images, i, i + 1)))
+  return { effect, chosen, deltas: chosen.map(i => deltas[i]), before: pick(x0), after: pick(effect.images) }
+}
+
+/** What was raised against what was read, of the model and of its control. */
+export function matrices({ diagnosis, random, control, info }: Diagnosed): Drawing[] {
   const matrix = (title: string, { attributes, raises }: Diagnosis, extra: readonly RaiseEffect[]) => ({
     title,
     caption: 'Rows: what was raised. Columns: what was read. The diagonal shows whether raising works at all.',
@@ -139,13 +159,10 @@ function matrixSection({ diagnosis, random, control, info }: Diagnosed): Section
       limits: [-1, 1],
     }),
   })
-  return {
-    heading: 'All pairs',
-    figures: [
-      matrix(info.name, diagnosis, [diagnosis.unchanged, ...random]),
-      ...(control ? [matrix(control.info.name, control.diagnosis, [control.diagnosis.unchanged])] : []),
-    ],
-  }
+  return [
+    matrix(info.name, diagnosis, [diagnosis.unchanged, ...random]),
+    ...(control ? [matrix(control.info.name, control.diagnosis, [control.diagnosis.unchanged])] : []),
+  ]
 }
 
 function raiseTable({ diagnosis, random, control, info }: Diagnosed): Table {

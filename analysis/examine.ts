@@ -1,0 +1,77 @@
+/** A model asked about shortcuts from end to end: which prototypes stand for what, all of it raised, and random ones besides. */
+import type { Patronus } from '../engine/patronus.ts'
+import type { Tensor } from '../model/tensor.ts'
+import type { AttributeReader } from './attribute-reader.ts'
+import { attribute, checkPictures, countOf, firstPictures, type DataSet } from './data-set.ts'
+import { raiseEffects, randomRaises, raisesOf, type Diagnosis, type Raise, type RaiseEffect } from './diagnose.ts'
+import { encodeIn } from './batches.ts'
+import type { Hooks } from './sampling.ts'
+import { standFor } from './stand-for.ts'
+
+export type ExamineOptions = {
+  /** Groups to raise; default: what stands for `attributes`. */
+  readonly raises?: readonly Raise[]
+  /** Attributes to raise; default all that vary. */
+  readonly attributes?: readonly string[]
+  /** Prototypes that stand for an attribute. */
+  readonly top: number
+  /** Groups of random prototypes raised for comparison. */
+  readonly random: number
+  /** The first so many pictures are formed again; the first so many tell what stands for what (default all). */
+  readonly pictures: number
+  readonly latents?: number
+  readonly steps: number
+  readonly batch?: number
+  readonly seed: number
+}
+
+export type Examined = {
+  readonly diagnosis: Diagnosis
+  readonly random: readonly RaiseEffect[]
+  /** The pictures as they were, [N,H,W,C] -1 … 1. */
+  readonly x0: Tensor
+}
+
+/** Asks a model about the attributes of a data set; `reader` knows nothing of the model. */
+export async function examine(
+  patronus: Patronus,
+  data: DataSet,
+  reader: AttributeReader,
+  options: ExamineOptions,
+  hooks: Hooks = {},
+): Promise<Examined> {
+  checkPictures(data, patronus.info)
+  if (!data.attributes?.names.length)
+    throw new Error(`${data.name} has no attributes to tell shortcuts by; give a data set with an attribute table`)
+  for (const name of options.attributes ?? []) attribute(data, name)
+  const { top, random, steps, batch, seed } = options
+  const x0 = firstPictures(data, Math.min(options.pictures, countOf(data)))
+  const raises = options.raises ?? (await standing(patronus, data, options))
+  const named = raises.flatMap(({ prototypes }) => prototypes)
+  const groups = randomRaises(patronus.info.config.prototypes.count, top, random, named, seed)
+  const found = await raiseEffects(patronus, x0, reader, [...raises, ...groups], { steps, batch, seed }, hooks)
+  return {
+    diagnosis: { ...found, raises: found.raises.slice(0, raises.length) },
+    random: found.raises.slice(raises.length),
+    x0,
+  }
+}
+
+/** What stands for each attribute in this model. */
+async function standing(
+  patronus: Patronus,
+  data: DataSet,
+  { attributes, top, latents = countOf(data) }: ExamineOptions,
+): Promise<Raise[]> {
+  const count = Math.min(latents, countOf(data))
+  const s = (await encodeIn(patronus, firstPictures(data, count))).s
+  if (attributes)
+    return attributes.map(name => {
+      const found = standFor(s, attribute(data, name).subarray(0, count), name, top)
+      return { name, prototypes: found.map(({ prototype }) => prototype) }
+    })
+  const raises = raisesOf(s, data, top)
+  if (raises.length === 0)
+    throw new Error(`${data.name}: every attribute is the same in all ${count} pictures; give pictures with and without some`)
+  return raises
+}
