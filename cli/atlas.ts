@@ -24,8 +24,9 @@ export const atlasCommand = (): Command =>
     .action(atlas)
 
 async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
-  const [{ makeAtlas }, { atlasReport }, { firstPictures }, { writeReport }, { writeAtlas }] = await Promise.all([
+  const [{ makeAtlas }, { sheetFor }, { atlasReport }, { firstPictures }, { writeReport }, { writeAtlas }] = await Promise.all([
     import('../analysis/atlas.ts'),
+    import('../analysis/atlas-file.ts'),
     import('../analysis/reports/atlas.ts'),
     import('../analysis/diagnose.ts'),
     import('./report-files.ts'),
@@ -34,6 +35,9 @@ async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
   await withSubject(checkpoint, options, async ({ patronus, test, reporter, signal, facts }) => {
     const { faces, steps, batch } = options
     const prototypes = options.prototypes === undefined ? undefined : parsePrototypes(options.prototypes)
+    const isPutBeside = options.beside && !prototypes && checkpoint.endsWith('.safetensors')
+    const { prototypes: all, image } = patronus.info.config
+    if (isPutBeside) sheetFor(all.count, faces, image) // what cannot be written need not be computed
     const made = await makeAtlas(patronus, firstPictures(test, faces), { steps, batch, prototypes }, folderArtefacts(), {
       onStep: (done, total) => {
         signal.throwIfAborted()
@@ -41,8 +45,7 @@ async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
       },
     })
     const files = await writeReport(options.out, `${patronus.info.name}-atlas`, atlasReport(made, patronus.info, facts))
-    if (options.beside && !prototypes && checkpoint.endsWith('.safetensors'))
-      files.push(...(await writeAtlas(checkpoint.replace(/\.safetensors$/, ''), made, patronus.id)))
+    if (isPutBeside) files.push(...(await writeAtlas(checkpoint.replace(/\.safetensors$/, ''), made, patronus.id)))
     process.stdout.write(files.map(file => `${file}\n`).join(''))
   })
 }
