@@ -33,8 +33,9 @@ export function AtlasRow({ app, checkpoint, index, label }: AtlasRowProps) {
       ref={figure}
       class="atlas"
       aria-label={`${label} raised on ${file.faces} ${file.faces === 1 ? 'picture' : 'pictures'}`}
+      style={{ '--columns': columnsFor(file.faces) }}
     >
-      <div class="atlas-pictures" style={{ '--columns': columnsFor(file.faces) }}>
+      <div class="atlas-pictures">
         {entry.boxes.map((_, e) => (
           <Picture key={e} file={file} entry={entry} e={e} src={atlasStripUrl(checkpoint, index, readAt)} />
         ))}

@@ -51,6 +51,7 @@ export class Row extends Component<RowProps> {
           aria-expanded={isOpen}
           aria-label={`Pictures of ${label} in the atlas`}
           title="What it stands for: pictures formed with it raised"
+          disabled={isNaming}
           onClick={() => setOpen(isOpen ? undefined : index)}
         >
           <Tile src={tile} index={index} />
