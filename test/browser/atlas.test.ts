@@ -80,7 +80,10 @@ whenPossible('the atlas in the bank', () => {
   test('its pictures are those of the prototype, in order, with the patch framed', async () => {
     for (let e = 0; e < faces; e++) {
       const picture = page.locator('.atlas-pictures svg').nth(e)
-      const shot = await sharp(await picture.screenshot()).greyscale().raw().toBuffer()
+      const shot = await sharp(await picture.screenshot())
+        .greyscale()
+        .raw()
+        .toBuffer()
       // Most pixels are the picture's own; frame, rounded corners and WebP take the rest.
       const middle = [...shot].sort((a, b) => a - b)[Math.floor(shot.length / 2)]
       expect(Math.abs(middle - grey(2, e))).toBeLessThan(4)
