@@ -1,5 +1,6 @@
 /** Names that people give to prototypes: the file they travel in, its checks, and how they join what a checkpoint says of itself. */
 import type { CheckpointInfo } from '../engine/patronus.ts'
+import { isRecord, kindOf, parserMessage, quote } from './plain-values.ts'
 
 /** What a person says about one prototype. */
 export type PrototypeName = {
@@ -46,8 +47,7 @@ export function parseNames(text: string, count?: number): NamesFile {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    // The parser quotes what it found, which may be a picture's bytes.
-    throw new NamesError([`the file is not JSON: ${(error as Error).message.replace(/\p{Cc}+/gu, ' ')}`])
+    throw new NamesError([`the file is not JSON: ${parserMessage(error)}`])
   }
   return checkNamesFile(value, count)
 }
@@ -123,29 +123,11 @@ function tidy({ name, note, confidence }: PrototypeName): PrototypeName {
   return { name: name.normalize().trim(), ...(lines && { note: lines }), ...(confidence !== undefined && { confidence }) }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 const unknownKeys = (value: object, known: readonly string[]): string[] =>
   Object.keys(value)
     .filter(key => !known.includes(key))
     .slice(0, 5)
     .map(key => `${quote(key)} means nothing here`)
-
-const quote = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
-
-const kindOf = (value: unknown): string =>
-  value === undefined
-    ? 'missing'
-    : typeof value === 'string'
-      ? quote(value)
-      : typeof value === 'object'
-        ? Array.isArray(value)
-          ? 'a list'
-          : value === null
-            ? 'null'
-            : 'an object'
-        : String(value)
 
 /** `names` after a change; where both speak of a prototype, the change wins. */
 export const merge = (names: PrototypeNames, change: NamesChange): PrototypeNames =>

@@ -18,7 +18,8 @@ export const atlasCommand = (): Command =>
     .action(atlas)
 
 async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
-  const [{ atlasReport }, { writeReport }, { writeAtlas }] = await Promise.all([
+  const [{ sheetFor }, { atlasReport }, { writeReport }, { writeAtlas }] = await Promise.all([
+    import('../analysis/atlas-file.ts'),
     import('../analysis/reports/atlas.ts'),
     import('./report-files.ts'),
     import('../train/atlas-sheet.ts'),
@@ -26,10 +27,12 @@ async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
   await withSubject(checkpoint, options, async subject => {
     const { patronus, facts } = subject
     const prototypes = options.prototypes === undefined ? undefined : parsePrototypes(options.prototypes)
+    const isPutBeside = options.beside && !prototypes && checkpoint.endsWith('.safetensors')
+    const { prototypes: all, image } = patronus.info.config
+    if (isPutBeside) sheetFor(all.count, options.faces, image) // what cannot be written need not be computed
     const made = await drawAtlas(subject, patronus, options, prototypes)
     const files = await writeReport(options.out, `${patronus.info.name}-atlas`, atlasReport(made, patronus.info, facts))
-    if (options.beside && !prototypes && checkpoint.endsWith('.safetensors'))
-      files.push(...(await writeAtlas(checkpoint.replace(/\.safetensors$/, ''), made, patronus.id)))
+    if (isPutBeside) files.push(...(await writeAtlas(checkpoint.replace(/\.safetensors$/, ''), made, patronus.id)))
     process.stdout.write(files.map(file => `${file}\n`).join(''))
   })
 }

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { SavedImage, Ui } from '../nodes/node.ts'
-import type { NamesFile } from '../server/protocol.ts'
+import type { AtlasFile, NamesFile } from '../server/protocol.ts'
 import { parseDefinitions } from './ports.ts'
 import type { Listed } from './shell.ts'
 import type { Problem } from './state.ts'
@@ -171,10 +171,13 @@ const Info = v.looseObject({
   names: v.optional(v.record(v.string(), v.string())),
 })
 
+const Details = v.object({ info: Info, hasAtlas: v.optional(v.boolean(), false) })
+
 /** What a checkpoint says about itself. Only what the bank shows is checked. */
-export const getCheckpoint = async (name: string): Promise<CheckpointInfo> =>
-  v.parse(v.object({ info: Info }), await json(`./patronus/checkpoints/${encodeURIComponent(name)}`))
-    .info as unknown as CheckpointInfo
+export async function getCheckpoint(name: string): Promise<{ info: CheckpointInfo; hasAtlas: boolean }> {
+  const { info, hasAtlas } = v.parse(Details, await json(`./patronus/checkpoints/${encodeURIComponent(name)}`))
+  return { info: info as unknown as CheckpointInfo, hasAtlas }
+}
 
 const Names = v.object({
   format: v.literal('patronus-names'),
@@ -242,6 +245,37 @@ export async function getHistory(which: string | { readonly count: number }): Pr
     ]
   })
 }
+
+const Whole = v.pipe(v.number(), v.integer(), v.minValue(0))
+const Atlas = v.object({
+  format: v.literal('patronus-atlas'),
+  version: v.literal(1),
+  checkpoint: v.string(),
+  faces: v.pipe(Whole, v.maxValue(64)),
+  steps: Whole,
+  picture: v.object({ width: Whole, height: Whole }),
+  rows: Whole,
+  shuffled: v.nullable(v.object({ mean: v.number(), high: v.number() })),
+  entries: v.array(
+    v.object({
+      prototype: Whole,
+      value: v.number(),
+      before: v.array(v.number()),
+      after: v.array(v.number()),
+      cells: v.array(Whole),
+      boxes: v.array(v.object({ x0: Whole, y0: Whole, x1: Whole, y1: Whole })),
+      consistency: v.nullable(v.number()),
+    }),
+  ),
+})
+
+/** The prototypes of a checkpoint drawn. 404: there is none; 409: it was made from other weights. */
+export const getAtlas = async (checkpoint: string): Promise<AtlasFile> =>
+  v.parse(Atlas, await json(`./patronus/checkpoints/${encodeURIComponent(checkpoint)}/atlas`))
+
+/** The pictures of one prototype, side by side. `version` keeps pictures of different atlases apart. */
+export const atlasStripUrl = (checkpoint: string, prototype: number, version: number): string =>
+  `./patronus/checkpoints/${encodeURIComponent(checkpoint)}/atlas/${prototype}.png?v=${version}`
 
 /** The patch that shows a prototype, where the server has one. */
 export const tileUrl = (checkpoint: string, index: number): string =>

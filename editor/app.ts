@@ -266,7 +266,10 @@ async function readBank(app: App): Promise<void> {
   if (checkpoint === undefined) return app.show({ bank: undefined })
   app.show({ bank: { checkpoint, loading: true } })
   const next = await api.getCheckpoint(checkpoint).then(
-    async info => ({ checkpoint, info, names: await namesOf(app, checkpoint), hasTiles: await api.hasTiles(checkpoint) }),
+    async ({ info, hasAtlas }) => {
+      const [names, hasTiles] = [await namesOf(app, checkpoint), await api.hasTiles(checkpoint)]
+      return { checkpoint, info, names, hasTiles, atlas: hasAtlas ? ('unread' as const) : ('none' as const) }
+    },
     (error: unknown) => ({ checkpoint, error: error instanceof Error ? error.message : String(error) }),
   )
   if (app.store.get().bank?.checkpoint === checkpoint) app.show({ bank: next })

@@ -5,6 +5,7 @@
 import type { PrototypeRange } from '../engine/patronus.ts'
 import type { Ui } from '../nodes/node.ts'
 import type { PrototypeName } from '../server/protocol.ts'
+import { scoresOf } from './atlas.ts'
 import { edited, readEdits, type Edit } from './edits.ts'
 import type { Definition, Definitions } from './ports.ts'
 import type { Graph, GraphNode, State } from './shell.ts'
@@ -46,6 +47,8 @@ export type Prototype = {
   readonly live?: number
   /** Where the edits of the graph bring it; undefined when they leave it alone. */
   readonly edit?: number
+  /** How much the pictures of the atlas agree; undefined before it was read. */
+  readonly consistency?: number
 }
 
 /** The single edit that a node holds in fields of its own, beside the text: fields `prototype`, `mode` (with a `none`) and `value`. */
@@ -72,7 +75,8 @@ const rangeOf = (range: PrototypeRange | undefined): Prototype['range'] => ({
 
 export function prototypes(state: State): readonly Prototype[] {
   if (!state.bank || !('info' in state.bank)) return []
-  const { info, names } = state.bank
+  const { info, names, atlas } = state.bank
+  const scores = scoresOf(atlas)
   const node = editNode(state.graph, state.definitions)
   const edits = editsOf(node)
   const onImage = imageValues(state, node)
@@ -86,6 +90,7 @@ export function prototypes(state: State): readonly Prototype[] {
     onImage: onImage?.[index],
     live: live?.[index],
     edit: edited(edits, index, onImage?.[index] ?? 0, info.ranges?.[index], HIGHEST, paperMaximum),
+    consistency: scores.get(index),
   }))
 }
 
@@ -134,7 +139,7 @@ export function upstreamOf(graph: Graph, id: string | undefined): string[] {
   return found
 }
 
-export type Order = 'value' | 'edited' | 'index'
+export type Order = 'value' | 'edited' | 'index' | 'consistency'
 
 /** The bank as the panel lists it. */
 export function arrange(
@@ -153,5 +158,6 @@ export function arrange(
   if (order === 'index') return found.sort(byIndex)
   if (order === 'edited')
     return found.sort((a, b) => Number(b.edit !== undefined) - Number(a.edit !== undefined) || byIndex(a, b))
+  if (order === 'consistency') return found.sort((a, b) => (b.consistency ?? -2) - (a.consistency ?? -2) || byIndex(a, b))
   return found.sort((a, b) => (b.onImage ?? 0) - (a.onImage ?? 0) || byIndex(a, b))
 }

@@ -7,6 +7,9 @@ export const decimalsOf = (step: number): number =>
 /** A number in a table or beside a slider: at most `decimals`, without trailing zeros being dropped so that columns stay aligned. */
 export const fixed = (value: number, decimals = 2): string => (Number.isFinite(value) ? value.toFixed(decimals) : '–')
 
+/** A share or a cosine, two decimals, without the zero that all of them begin with: .93, -.10, 1.00. */
+export const withoutZero = (value: number): string => fixed(value).replace(/^(-?)0\./, '$1.')
+
 /** Seconds of a run: 0.4 s, 12 s, 3 min 05 s. */
 export function duration(ms: number): string {
   const s = ms / 1000

@@ -50,7 +50,7 @@ async function putBack(app: App, checkpoint: string, before: NamesFile): Promise
 
 /** Reads the names of the bank on the screen again. */
 async function refreshNames(app: App, checkpoint: string): Promise<void> {
-  const [info, { names }] = await Promise.all([api.getCheckpoint(checkpoint), api.getNames(checkpoint)])
+  const [{ info }, { names }] = await Promise.all([api.getCheckpoint(checkpoint), api.getNames(checkpoint)])
   const { bank } = app.store.get()
   if (bank && 'info' in bank && bank.checkpoint === checkpoint) app.show({ bank: { ...bank, info, names } })
 }

@@ -1,5 +1,6 @@
 /** The part of the state that is about the page itself: what is open, what is selected, what the graph holds. */
 import type { Definitions } from './ports.ts'
+import type { AtlasView } from './atlas.ts'
 import { nothingYet, type Live } from './state.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { PrototypeNames } from '../server/protocol.ts'
@@ -76,6 +77,8 @@ export type Bank =
       /** What people said here about its prototypes, with notes. */
       readonly names: PrototypeNames
       readonly hasTiles: boolean
+      /** Its prototypes drawn; read when somebody first looks. */
+      readonly atlas: AtlasView
     }
   | { readonly checkpoint: string; readonly error: string }
   | { readonly checkpoint: string; readonly loading: true }

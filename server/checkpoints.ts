@@ -1,8 +1,10 @@
+import type { AtlasFile } from '../analysis/atlas-file.ts'
 import { merge, withNames, type NamesFile } from '../analysis/naming.ts'
 import { readCheckpointInfo } from '../engine/checkpoint/safetensors.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
+import type { Atlases } from './atlas.ts'
 import type { Files } from './files.ts'
-import { readChange, shownNames, type Names } from './names.ts'
+import { readChange, shownNames, type Names, type Subject } from './names.ts'
 import { BadRequest } from './problem.ts'
 import type { CheckpointDetails, CheckpointSummary } from './protocol.ts'
 import { isCheckpoint } from './worker.ts'
@@ -16,9 +18,13 @@ export type Checkpoints = {
   names(name: string): Promise<NamesFile>
   /** Takes a names file or `{ names }`; `replace` forgets what it does not list, `force` takes names of another checkpoint. */
   rename(name: string, body: unknown, how: { readonly replace: boolean; readonly force: boolean }): Promise<NamesFile>
+  /** Its prototypes drawn: the file that lies beside it, checked. */
+  atlas(name: string): Promise<AtlasFile>
+  /** PNG of the pictures formed with one prototype raised, side by side. */
+  atlasStrip(name: string, prototype: number): Promise<Buffer>
 }
 
-export function createCheckpoints(files: Files, names: Names): Checkpoints {
+export function createCheckpoints(files: Files, names: Names, atlases: Atlases): Checkpoints {
   const open = async (name: string): Promise<{ id: string; info: CheckpointInfo }> => {
     const file = await files.find('checkpoints', name)
     if (!file) throw new BadRequest('not_found', `There is no checkpoint "${name}"`, 404)
@@ -32,20 +38,27 @@ export function createCheckpoints(files: Files, names: Names): Checkpoints {
     list: async () => Promise.all((await files.list('checkpoints', isCheckpoint)).map(name => summarise(files, name))),
     details: async name => {
       const { id, info } = await open(name)
-      return { name, id, info: withNames(info, await shownNames(names, id)) }
+      return { name, id, info: withNames(info, await shownNames(names, id)), hasAtlas: await atlases.has(name) }
     },
     names: async name => {
       const { id, info } = await open(name)
       return { format: 'patronus-names', version: 1, checkpoint: id, checkpointName: info.name, names: await names.read(id) }
     },
     rename: async (name, body, { replace, force }) => {
-      const { id, info } = await open(name)
-      const subject = { id, title: info.name, count: info.config.prototypes.count }
+      const subject = subjectOf(await open(name))
       const change = readChange(body, subject, force)
       return replace ? names.replace(subject, merge({}, change)) : names.change(subject, now => merge(now, change))
     },
+    atlas: async name => atlases.read(name, subjectOf(await open(name))),
+    atlasStrip: async (name, prototype) => atlases.strip(name, subjectOf(await open(name)), prototype),
   }
 }
+
+const subjectOf = ({ id, info }: { id: string; info: CheckpointInfo }): Subject => ({
+  id,
+  title: info.name,
+  count: info.config.prototypes.count,
+})
 
 async function summarise(files: Files, name: string): Promise<CheckpointSummary> {
   try {

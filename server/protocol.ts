@@ -3,6 +3,8 @@ import type { Ui } from '../nodes/node.ts'
 
 /** `GET`, `PUT` and `PATCH /patronus/checkpoints/:name/names`; the last two also take `{ names }` alone. */
 export type { NamesFile, PrototypeName, PrototypeNames } from '../analysis/naming.ts'
+/** `GET /patronus/checkpoints/:name/atlas`; `…/atlas/:prototype.png` is its row of pictures. */
+export type { AtlasFile } from '../analysis/atlas-file.ts'
 
 /** Every JSON message the server sends; ComfyUI's names and shapes, then ours (prefix `patronus.`), which other clients ignore. */
 export type ServerMessage =
@@ -74,6 +76,8 @@ export type CheckpointDetails = {
   id: string
   /** `names` are those that people gave, and the checkpoint's own where they gave none. */
   info: CheckpointInfo
+  /** Whether an atlas lies beside it. */
+  hasAtlas: boolean
 }
 
 /** `GET /patronus/device`: where networks run. `undefined` until the worker has looked. */

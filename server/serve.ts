@@ -6,6 +6,7 @@ import { pino, type Logger } from 'pino'
 import { describe } from '../nodes/describe.ts'
 import type { Catalog } from '../nodes/node.ts'
 import { createApp, type Parts } from './app.ts'
+import { createAtlases } from './atlas.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
@@ -64,7 +65,7 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
       checkpoints: await files.list('checkpoints', isCheckpoint),
       datasets: await files.folders('datasets'),
     })
-  const checkpoints = createCheckpoints(files, createNames(files))
+  const checkpoints = createCheckpoints(files, createNames(files), createAtlases(files))
   const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
 
   const guard = createGuard({ ...options, host })

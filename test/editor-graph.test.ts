@@ -106,7 +106,7 @@ const state: State = {
   ...initialState,
   definitions,
   graph,
-  bank: { checkpoint: 'faces.safetensors', info: checkpoint.info, names: {}, hasTiles: false },
+  bank: { checkpoint: 'faces.safetensors', info: checkpoint.info, names: {}, hasTiles: false, atlas: 'none' },
   live: { ...initialState.live, activations: { '3': { run: 'r', t: 0, s: [0.1, 0.2, 0.05, 0.4] } } },
 }
 

@@ -48,7 +48,7 @@ describe('the bank', () => {
   const { info } = tinyCheckpoint()
   const names = { 0: { name: 'Hat', note: 'also hoods', confidence: 0.5 }, 2: { name: '', note: 'nobody knows' } }
   const shown = { ...info, names: { ...info.names, 0: 'Hat' } }
-  const state: State = { ...initialState, bank: { checkpoint: 'tiny', info: shown, names, hasTiles: false } }
+  const state: State = { ...initialState, bank: { checkpoint: 'tiny', info: shown, names, hasTiles: false, atlas: 'none' } }
   const found = (query: string) =>
     arrange(prototypes(state), { order: 'index', query, editedOnly: false }).map(({ index }) => index)
 

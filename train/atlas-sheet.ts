@@ -1,38 +1,16 @@
-/** The atlas as it lies beside a checkpoint: `name.atlas.json` and all pictures in one `name.atlas.webp`. */
+/** Writes the atlas beside a checkpoint: `name.atlas.json` and all pictures in one `name.atlas.webp`. */
 import sharp from 'sharp'
+import { atlasName, sheetFor, stripOf, type AtlasFile, type Sheet } from '../analysis/atlas-file.ts'
 import type { Atlas } from '../analysis/atlas.ts'
 import { writeWhole } from './files.ts'
 
-/** WebP cannot be taller or wider. */
-const longest = 16_383
-
-/** What the JSON holds; sizes in pixels. Entry i's pictures stand in row i mod `rows` of block ⌊i / rows⌋, `faces` in a row. */
-export type AtlasFile = {
-  readonly format: 'patronus-atlas'
-  readonly version: 1
-  /** The checkpoint's id. */
-  readonly checkpoint: string
-  readonly faces: number
-  readonly steps: number
-  readonly picture: { readonly width: number; readonly height: number }
-  /** Rows of pictures in a block of the sheet; the next block stands at its right. */
-  readonly rows: number
-  readonly shuffled: Atlas['shuffled']
-  readonly entries: Atlas['entries']
-}
-
-/** Writes both files whole; gives their paths. `stem` is the checkpoint's path without its ending. */
+/** Writes both files whole; gives their paths. `stem` is the checkpoint's path without its ending, `checkpoint` its SHA-256. */
 export async function writeAtlas(stem: string, atlas: Atlas, checkpoint: string): Promise<string[]> {
   const { entries, images, faces, steps, shuffled } = atlas
   const [, height, width] = images.shape
-  const rows = Math.min(entries.length, Math.floor(longest / height))
-  const blocks = Math.ceil(entries.length / rows)
-  const sheet = { width: blocks * faces * width, height: rows * height }
-  if (sheet.width > longest)
-    throw new Error(`atlas: ${entries.length} prototypes on ${faces} pictures do not fit into one sheet; take fewer pictures`)
-  const pixels = sheetPixels(atlas, rows, sheet)
-  const raw = { ...sheet, channels: 3 as const }
-  const picture = await sharp(pixels, { raw }).webp({ quality: 88 }).toBuffer()
+  const sheet = sheetFor(entries.length, faces, { width, height })
+  const raw = { width: sheet.width, height: sheet.height, channels: 3 as const }
+  const picture = await sharp(sheetPixels(atlas, sheet), { raw }).webp({ quality: 88 }).toBuffer()
   const file: AtlasFile = {
     format: 'patronus-atlas',
     version: 1,
@@ -40,13 +18,14 @@ export async function writeAtlas(stem: string, atlas: Atlas, checkpoint: string)
     faces,
     steps,
     picture: { width, height },
-    rows,
-    shuffled,
+    rows: sheet.rows,
+    shuffled: shuffled && { mean: short(shuffled.mean), high: short(shuffled.high) },
     entries: entries.map(rounded),
   }
-  await writeWhole(`${stem}.atlas.webp`, [picture])
-  await writeWhole(`${stem}.atlas.json`, [`${JSON.stringify(file)}\n`])
-  return [`${stem}.atlas.webp`, `${stem}.atlas.json`]
+  const [sheetFile, jsonFile] = [atlasName(stem, 'webp'), atlasName(stem, 'json')]
+  await writeWhole(sheetFile, [picture])
+  await writeWhole(jsonFile, [`${JSON.stringify(file)}\n`])
+  return [sheetFile, jsonFile]
 }
 
 /** Four decimals: finer than anything shown, in a third of the bytes. */
@@ -59,17 +38,16 @@ const rounded = (entry: Atlas['entries'][number]): Atlas['entries'][number] => (
   consistency: entry.consistency === null ? null : short(entry.consistency),
 })
 
-function sheetPixels({ images, faces, entries }: Atlas, rows: number, sheet: { width: number; height: number }): Buffer {
+function sheetPixels({ images, faces, entries }: Atlas, { rows, ...size }: Sheet): Buffer {
   const [, height, width, C] = images.shape
-  const out = Buffer.alloc(sheet.width * sheet.height * 3, 255)
+  const out = Buffer.alloc(size.width * size.height * 3, 255)
   for (let i = 0; i < entries.length * faces; i++) {
-    const entry = Math.floor(i / faces)
-    const left = (Math.floor(entry / rows) * faces + (i % faces)) * width
-    const top = (entry % rows) * height
+    const strip = stripOf({ faces, rows, picture: { width, height } }, Math.floor(i / faces))
+    const left = strip.left + (i % faces) * width
     for (let p = 0; p < width * height; p++)
       for (let c = 0; c < 3; c++) {
         const value = images.data[(i * width * height + p) * C + (C === 3 ? c : 0)]
-        const at = ((top + Math.floor(p / width)) * sheet.width + left + (p % width)) * 3 + c
+        const at = ((strip.top + Math.floor(p / width)) * size.width + left + (p % width)) * 3 + c
         out[at] = Math.round((value + 1) * 127.5)
       }
   }

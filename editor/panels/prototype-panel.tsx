@@ -2,8 +2,10 @@
 import { useMemo, useState } from 'preact/hooks'
 import { tileUrl } from '../api.ts'
 import type { App } from '../app.ts'
+import { atlasOf, chanceText, hasPictures } from '../atlas.ts'
 import { arrange, editNode, prototypes, takesEdits, type Order, type Prototype } from '../bank.ts'
 import { isSameEntry } from '../names.ts'
+import { readAtlas } from '../read-atlas.ts'
 import type { State } from '../shell.ts'
 import { usePart } from './hooks.ts'
 import { Icon } from './icons.tsx'
@@ -32,6 +34,7 @@ const isSame = (a: Prototype, b: Prototype | undefined): boolean =>
   a.onImage === b.onImage &&
   a.name === b.name &&
   isSameEntry(a.said, b.said) &&
+  a.consistency === b.consistency &&
   a.range.max === b.range.max &&
   a.range.min === b.range.min
 
@@ -67,21 +70,39 @@ const Empty = ({ title, children }: { title: string; children?: preact.Component
   </div>
 )
 
+const orderNames: Readonly<Record<Order, string>> = {
+  value: 'On image',
+  edited: 'Edited',
+  index: 'Number',
+  consistency: 'Consistency',
+}
+const orders = Object.keys(orderNames) as Order[]
+
 function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; hasTiles: boolean }) {
   const read = useMemo(createBankReader, [checkpoint])
   const bank = usePart(app, read)
   const node = usePart(app, ({ graph, definitions }) => editNode(graph, definitions))
   const t = usePart(app, runningLevel)
   const isSampling = t !== undefined
-  const [order, setOrder] = useState<Order>('value')
+  const atlas = usePart(app, state => atlasOf(state.bank))
+  const [chosen, setOrder] = useState<Order>('value')
+  const order = chosen === 'consistency' && atlas === 'none' ? 'value' : chosen
   const [query, setQuery] = useState('')
   const [editedOnly, setEditedOnly] = useState(false)
   const [naming, setNaming] = useState<number>()
+  const [open, setOpen] = useState<number>()
   const edited = bank.filter(({ edit }) => edit !== undefined).length
   // While a sampler runs, rows stay where they are: a list that reorders itself under the hand cannot be used.
-  const shown = useMemo(() => arrange(bank, { order, query, editedOnly }), [order, query, editedOnly, isSampling ? 0 : bank])
+  const shown = useMemo(
+    () => arrange(bank, { order, query, editedOnly }),
+    [order, query, editedOnly, atlas, isSampling ? 0 : bank],
+  )
   const current = useMemo(() => new Map(bank.map(prototype => [prototype.index, prototype])), [bank])
   const measured = bank.some(({ onImage }) => onImage !== undefined)
+  const sortBy = (kind: Order) => {
+    setOrder(kind)
+    if (kind === 'consistency') void readAtlas(app, checkpoint)
+  }
   return (
     <div class="bank">
       <div class="bank-head">
@@ -97,13 +118,15 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
           </div>
           <NamesMenu app={app} checkpoint={checkpoint} />
         </div>
-        <div class="row">
+        <div class="row orders">
           <div class="segments" role="radiogroup" aria-label="Order">
-            {(['value', 'edited', 'index'] as const).map(kind => (
-              <button key={kind} role="radio" aria-checked={order === kind} onClick={() => setOrder(kind)}>
-                {{ value: 'On image', edited: 'Edited', index: 'Number' }[kind]}
-              </button>
-            ))}
+            {orders
+              .filter(kind => kind !== 'consistency' || atlas !== 'none')
+              .map(kind => (
+                <button key={kind} role="radio" aria-checked={order === kind} onClick={() => sortBy(kind)}>
+                  {orderNames[kind]}
+                </button>
+              ))}
           </div>
           <button
             class={`chip-button${editedOnly ? ' on' : ''}`}
@@ -116,10 +139,13 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
         </div>
       </div>
       <Target app={app} node={node} edited={edited} />
-      {!measured && node && (
+      {!measured && node && order !== 'consistency' && (
         <p class="faint hint">Run the graph once to see how strongly each prototype is present in your picture.</p>
       )}
       {isSampling && <p class="faint hint live-hint">Live: presence in the picture as it forms (t = {t}).</p>}
+      {order === 'consistency' && typeof atlas === 'object' && (
+        <p class="faint hint">{'file' in atlas ? chanceText(atlas.file) : atlas.error}</p>
+      )}
       <ul class="bank-list" aria-label="Prototypes">
         {shown.map(({ index }) => {
           const prototype = current.get(index)
@@ -132,6 +158,9 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
                 prototype={prototype}
                 isNaming={naming === index}
                 setNaming={setNaming}
+                isOpen={open === index || (naming === index && hasPictures(atlas))}
+                setOpen={setOpen}
+                isScored={order === 'consistency'}
                 tile={hasTiles ? tileUrl(checkpoint, index) : undefined}
                 canEdit={node !== undefined}
               />

@@ -3,7 +3,8 @@ import { Component, createRef, type RefObject } from 'preact'
 import { useState } from 'preact/hooks'
 import type { App } from '../app.ts'
 import type { Prototype } from '../bank.ts'
-import { fixed } from '../format.ts'
+import { fixed, withoutZero } from '../format.ts'
+import { AtlasRow } from './atlas-row.tsx'
 import { Icon } from './icons.tsx'
 import { NameForm } from './name-form.tsx'
 
@@ -15,6 +16,11 @@ type RowProps = {
   readonly canEdit: boolean
   readonly isNaming: boolean
   readonly setNaming: (index: number | undefined) => void
+  /** Its pictures of the atlas stand below it. */
+  readonly isOpen: boolean
+  readonly setOpen: (index: number | undefined) => void
+  /** The list is in order of consistency. */
+  readonly isScored: boolean
 }
 
 /** Drawn again only when its own prototype changed: a hundred rows follow every step of a sampler. */
@@ -22,7 +28,7 @@ export class Row extends Component<RowProps> {
   private readonly nameButton = createRef<HTMLButtonElement>()
 
   override shouldComponentUpdate(next: RowProps): boolean {
-    const parts = ['prototype', 'canEdit', 'tile', 'isNaming'] as const
+    const parts = ['prototype', 'canEdit', 'tile', 'isNaming', 'isOpen', 'isScored'] as const
     return parts.some(part => next[part] !== this.props[part])
   }
 
@@ -31,8 +37,8 @@ export class Row extends Component<RowProps> {
     if (isNaming && !this.props.isNaming) this.nameButton.current?.focus({ preventScroll: true })
   }
 
-  override render({ app, checkpoint, prototype, tile, canEdit, isNaming, setNaming }: RowProps) {
-    const { index, name, range, onImage, edit } = prototype
+  override render({ app, checkpoint, prototype, tile, canEdit, isNaming, setNaming, isOpen, setOpen, isScored }: RowProps) {
+    const { index, name, range, onImage, edit, consistency } = prototype
     const value = edit ?? onImage ?? range.min
     const label = name ?? `Prototype ${index}`
     return (
@@ -40,7 +46,19 @@ export class Row extends Component<RowProps> {
         class={`bank-row${edit === undefined ? '' : ' edited'}${isNaming ? ' naming' : ''}`}
         style={{ '--part': `${(100 * Number(partOf(range, value))).toFixed(1)}%` }}
       >
-        <Tile src={tile} index={index} />
+        <button
+          class="tile-button"
+          aria-expanded={isOpen}
+          aria-label={`Pictures of ${label} in the atlas`}
+          title="What it stands for: pictures formed with it raised"
+          disabled={isNaming}
+          onClick={() => setOpen(isOpen ? undefined : index)}
+        >
+          <Tile src={tile} index={index} />
+          <span class="badge">
+            <Icon name="chevron" size={13} />
+          </span>
+        </button>
         {isNaming ? (
           <NameForm app={app} checkpoint={checkpoint} prototype={prototype} done={() => setNaming(undefined)} />
         ) : (
@@ -55,6 +73,7 @@ export class Row extends Component<RowProps> {
               <span>{fixed(range.min, 1)}</span>
               <span class="grow" />
               {edit !== undefined && onImage !== undefined && <span>was {fixed(onImage)}</span>}
+              {isScored && consistency !== undefined && <span>consistency {withoutZero(consistency)}</span>}
               <span class="grow" />
               <span>{fixed(range.max, 1)}</span>
             </div>
@@ -71,6 +90,7 @@ export class Row extends Component<RowProps> {
             <Icon name="reset" size={15} />
           </button>
         )}
+        {isOpen && <AtlasRow app={app} checkpoint={checkpoint} index={index} label={label} />}
       </li>
     )
   }

@@ -32,6 +32,17 @@ export function patronusRoutes(router: Router, { files, runner, checkpoints }: P
       const how = { replace: method === 'put', force: isForced(request) }
       response.json(await checkpoints.rename(request.params.name, jsonOf(request), how))
     })
+  router.get(
+    '/patronus/checkpoints/:name/atlas',
+    async (request, response) => void response.json(await checkpoints.atlas(request.params.name)),
+  )
+  router.get('/patronus/checkpoints/:name/atlas/:index', async (request, response) => {
+    const { name, index } = request.params
+    const [, prototype] = /^(\d{1,5})\.png$/.exec(index) ?? []
+    if (prototype === undefined) throw new BadRequest('not_found', 'Pictures of an atlas are called 0.png, 1.png, …', 404)
+    const bytes = await checkpoints.atlasStrip(name, Number(prototype))
+    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=300' }).send(bytes)
+  })
   router.get('/patronus/checkpoints/:name/tiles/:index', async (request, response) => {
     const { name, index } = request.params
     const bytes = await tileOf(files, name, /^(\d{1,5})\.png$/.exec(index)?.[1])
