@@ -18,6 +18,7 @@ import { namesCommand } from './names.ts'
 import { nearestCommand } from './nearest.ts'
 import { qualityCommand } from './quality.ts'
 import { rangesCommand } from './ranges.ts'
+import { reproduceCommand } from './reproduce.ts'
 import { runCommand } from './run.ts'
 import { serveCommand } from './serve.ts'
 import { trainCommand } from './train.ts'
@@ -45,6 +46,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(couplingsCommand())
     .addCommand(qualityCommand())
     .addCommand(emergenceCommand())
+    .addCommand(reproduceCommand(house))
     .addCommand(benchCommand(house))
   for (const command of program.commands) command.copyInheritedSettings(program)
   await program.parseAsync(argv)
