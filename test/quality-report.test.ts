@@ -161,6 +161,6 @@ test('an Inception file that is not there is found out before anything is measur
 
 test('a checkpoint that does not say what it was trained on is refused with what to do', async () => {
   await expect(qualityReport(join(folder, 'tiny.safetensors'), { ...options(), data: undefined })).rejects.toThrow(
-    'say with --data which data set to judge it on',
+    'say which data set to judge it on (--data',
   )
 })
