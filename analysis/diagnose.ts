@@ -3,8 +3,8 @@
  * nothing of the model says how likely each attribute is before and after, and B should not have moved.
  */
 import type { Patronus } from '../engine/patronus.ts'
-import { random } from '../model/noise.ts'
-import { dims, type Tensor } from '../model/tensor.ts'
+import { random, shuffled } from '../model/noise.ts'
+import { dims, map, type Tensor } from '../model/tensor.ts'
 import type { AttributeReader } from './attribute-reader.ts'
 import { attribute, type DataSet } from './data-set.ts'
 import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
@@ -14,8 +14,18 @@ import { invertMany, sampleMany, type BatchedOptions } from './regenerate.ts'
 import type { Hooks } from './sampling.ts'
 import { standFor } from './stand-for.ts'
 
-/** Prototypes to raise together, each to its own maximum or to one value, and what they are taken to stand for. */
-export type Raise = { readonly name: string; readonly prototypes: readonly number[]; readonly value?: number }
+/** An edit of s that should bring an attribute. */
+export type Raise = {
+  /** What it is taken to stand for. */
+  readonly name: string
+  /** Prototypes raised together, each to its own maximum or to `value`. */
+  readonly prototypes: readonly number[]
+  readonly value?: number
+  /** Instead: what is added to all of s, [m]; s stays at least 0. */
+  readonly shift?: readonly number[]
+  /** Pictures that its effect is averaged over, those that lack the attribute; default all. */
+  readonly among?: readonly number[]
+}
 
 /** E[ΔP(B)] over pictures, with the percentile bootstrap's interval; `null` for a single picture. */
 export type Shift = { readonly mean: number; readonly interval: Interval | null }
@@ -68,8 +78,10 @@ export async function raiseEffects(
   return { attributes: reader.names, pictures: N, unchanged, raises: effects }
 }
 
-const raised = (patronus: Patronus, s: Tensor, { prototypes, value }: Raise): Tensor =>
-  prototypes.reduce((edited, j) => withColumn(edited, j, value ?? maximumOf(j, patronus.info, s)), s)
+function raised(patronus: Patronus, s: Tensor, { prototypes, value, shift }: Raise): Tensor {
+  if (shift) return map(s, (old, i) => Math.max(0, old + shift[i % shift.length]))
+  return prototypes.reduce((edited, j) => withColumn(edited, j, value ?? maximumOf(j, patronus.info, s)), s)
+}
 
 function effectOf(
   raise: Raise,
@@ -80,7 +92,8 @@ function effectOf(
 ): RaiseEffect {
   const { N, A } = dims(before, 'N A')
   const deltas = { shape: [N, A], data: after.data.map((value, i) => value - before.data[i]) }
-  const shifts = Array.from({ length: A }, (_, a) => shiftOf(columnOf(deltas, a), { seed, resamples }))
+  const own = (values: readonly number[]) => raise.among?.map(i => values[i]) ?? values
+  const shifts = Array.from({ length: A }, (_, a) => shiftOf(own(columnOf(deltas, a)), { seed, resamples }))
   return { raise, shifts, deltas, images }
 }
 
@@ -99,6 +112,36 @@ export function raisesOf(s: Tensor, data: DataSet, top: number): Raise[] {
     const labels = attribute(data, name).subarray(0, s.shape[0])
     if (labels.every(label => label === labels[0])) return []
     return [{ name, prototypes: standFor(s, labels, name, top).map(({ prototype }) => prototype) }]
+  })
+}
+
+/**
+ * For every attribute that varies, the edit that makes s what is usual with it: all prototypes move by mean s with it less mean s
+ * without it. Milder than a maximum, and the same step for every prototype; `prototypes` are the `top` that stand for it, for labels.
+ */
+export function usualShifts(s: Tensor, data: DataSet, top: number): Raise[] {
+  return raisesOf(s, data, top).map(raise => {
+    const labels = attribute(data, raise.name)
+    const meanWith = (label: number) => columnMeans(s, i => labels[i] === label)
+    const [without, having] = [meanWith(0), meanWith(1)]
+    return { ...raise, shift: having.map((value, j) => value - without[j]) }
+  })
+}
+
+/** Means over the rows of [N,m] that are wanted. */
+function columnMeans({ shape: [N, m], data }: Tensor, wanted: (row: number) => boolean): number[] {
+  const rows = Array.from({ length: N }, (_, i) => i).filter(wanted)
+  return Array.from({ length: m }, (_, j) => rows.reduce((sum, i) => sum + data[i * m + j], 0) / rows.length)
+}
+
+/** Each edit's step dealt out to other prototypes at random: as large a change of s that stands for nothing. */
+export function shuffledShifts(raises: readonly Raise[], groups: number, seed: number): Raise[] {
+  const shifts = raises.flatMap(({ shift }) => (shift ? [shift] : []))
+  if (shifts.length === 0) return []
+  return Array.from({ length: groups }, (_, g) => {
+    const shift = shifts[g % shifts.length]
+    const order = shuffled(shift.length, seed + g)
+    return { name: `random ${g + 1}`, prototypes: [], shift: shift.map((_, j) => shift[order[j]]) }
   })
 }
 

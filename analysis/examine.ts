@@ -3,7 +3,16 @@ import type { Patronus } from '../engine/patronus.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { AttributeReader } from './attribute-reader.ts'
 import { attribute, checkPictures, countOf, firstPictures, type DataSet } from './data-set.ts'
-import { raiseEffects, randomRaises, raisesOf, type Diagnosis, type Raise, type RaiseEffect } from './diagnose.ts'
+import {
+  raiseEffects,
+  randomRaises,
+  raisesOf,
+  shuffledShifts,
+  usualShifts,
+  type Diagnosis,
+  type Raise,
+  type RaiseEffect,
+} from './diagnose.ts'
 import { encodeIn } from './batches.ts'
 import type { Hooks } from './sampling.ts'
 import { standFor } from './stand-for.ts'
@@ -15,6 +24,11 @@ export type ExamineOptions = {
   readonly attributes?: readonly string[]
   /** Prototypes that stand for an attribute. */
   readonly top: number
+  /**
+   * How an attribute is brought into s: its prototypes to their `maximum` (the paper's way, default), or all of s by what is `usual`
+   * with it and not without it. Groups of one's own are raised to the maximum.
+   */
+  readonly edit?: 'maximum' | 'usual'
   /** Groups of random prototypes raised for comparison. */
   readonly random: number
   /** The first so many pictures are formed again; the first so many tell what stands for what (default all). */
@@ -46,9 +60,14 @@ export async function examine(
   for (const name of options.attributes ?? []) attribute(data, name)
   const { top, random, steps, batch, seed } = options
   const x0 = firstPictures(data, Math.min(options.pictures, countOf(data)))
-  const raises = options.raises ?? (await standing(patronus, data, options))
+  const raises = (options.raises ?? (await standing(patronus, data, options))).map(raise =>
+    amongLacking(raise, data, x0.shape[0]),
+  )
   const named = raises.flatMap(({ prototypes }) => prototypes)
-  const groups = randomRaises(patronus.info.config.prototypes.count, top, random, named, seed)
+  const isUsual = options.edit === 'usual' && !options.raises
+  const groups = isUsual
+    ? shuffledShifts(raises, random, seed)
+    : randomRaises(patronus.info.config.prototypes.count, top, random, named, seed)
   const found = await raiseEffects(patronus, x0, reader, [...raises, ...groups], { steps, batch, seed }, hooks)
   return {
     diagnosis: { ...found, raises: found.raises.slice(0, raises.length) },
@@ -57,20 +76,32 @@ export async function examine(
   }
 }
 
+/** A picture that has the attribute cannot be given it: the effect is that on the others, where there are any. */
+function amongLacking(raise: Raise, data: DataSet, count: number): Raise {
+  if (!data.attributes?.names.includes(raise.name)) return raise
+  const labels = attribute(data, raise.name)
+  const among = Array.from({ length: count }, (_, i) => i).filter(i => labels[i] === 0)
+  return among.length ? { ...raise, among } : raise
+}
+
 /** What stands for each attribute in this model. */
 async function standing(
   patronus: Patronus,
   data: DataSet,
-  { attributes, top, latents = countOf(data) }: ExamineOptions,
+  { attributes, top, edit, latents = countOf(data) }: ExamineOptions,
 ): Promise<Raise[]> {
   const count = Math.min(latents, countOf(data))
   const s = (await encodeIn(patronus, firstPictures(data, count))).s
+  if (attributes && edit === 'usual') {
+    const wanted = usualShifts(s, data, top).filter(({ name }) => attributes.includes(name))
+    if (wanted.length > 0) return wanted
+  }
   if (attributes)
     return attributes.map(name => {
       const found = standFor(s, attribute(data, name).subarray(0, count), name, top)
       return { name, prototypes: found.map(({ prototype }) => prototype) }
     })
-  const raises = raisesOf(s, data, top)
+  const raises = edit === 'usual' ? usualShifts(s, data, top) : raisesOf(s, data, top)
   if (raises.length === 0)
     throw new Error(`${data.name}: every attribute is the same in all ${count} pictures; give pictures with and without some`)
   return raises

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { Diagnosis, Raise } from '../analysis/diagnose.ts'
 import type { ExamineOptions } from '../analysis/examine.ts'
 import { parsePrototypes } from '../analysis/edits.ts'
@@ -13,6 +13,7 @@ type DiagnoseOptions = SubjectOptions & {
   readonly pictures: number
   readonly latents: number
   readonly top: number
+  readonly edit: 'maximum' | 'usual'
   readonly random: number
   readonly steps: number
   readonly batch: number
@@ -26,6 +27,11 @@ export const diagnoseCommand = (): Command =>
     .option('--pictures <n>', 'test pictures that are formed again', whole(1), 50)
     .option('--latents <n>', 'test pictures that tell which prototypes stand for what', whole(2), 1000)
     .option('--top <k>', 'prototypes that stand for an attribute', whole(1), 2)
+    .addOption(
+      new Option('--edit <how>', 'bring A by its prototypes at their maximum, or by moving all of s to what is usual with A')
+        .choices(['maximum', 'usual'])
+        .default('maximum'),
+    )
     .option('--random <n>', 'groups of random prototypes raised for comparison', whole(0), 4)
     .option('--steps <K>', 'steps of inversion and sampling', whole(2, 1000), 25)
     .option('--batch <n>', 'pictures a network call', whole(1, 512), 16)

@@ -55,6 +55,13 @@ export default defineNode({
       max: 64,
       help: 'How many prototypes stand for an attribute: those that tell it best.',
     },
+    edit: {
+      type: 'COMBO',
+      options: ['maximum', 'usual'],
+      default: 'maximum',
+      optional: true,
+      help: 'How A is brought into s: its prototypes to their maximum, as in the paper, or all of s by what is usual with A and not without it, which is milder and moves A more surely.',
+    },
     random: {
       type: 'INT',
       default: 2,
@@ -88,7 +95,7 @@ export default defineNode({
     before: { type: 'IMAGE', help: 'The pictures of that pair as they were.' },
     after: { type: 'IMAGE', help: 'The same pictures with A raised.' },
   },
-  async run({ model, data, attribute_a, attribute_b, control, prototypes = '', ...how }, context) {
+  async run({ model, data, attribute_a, attribute_b, control, prototypes = '', edit = 'maximum', ...how }, context) {
     const [raised, read] = [attribute_a.trim(), attribute_b.trim()]
     checkAttributes(data, [raised, read])
     const raises = ownRaise(model, prototypes, raised)
@@ -96,7 +103,7 @@ export default defineNode({
       throw new Error(
         'attribute_a: name what the prototypes stand for, so that the same can be raised in the control; or unlink it',
       )
-    const options = { ...how, ...(raised !== '' && { attributes: [raised] }) }
+    const options = { ...how, edit: edit as 'maximum' | 'usual', ...(raised !== '' && { attributes: [raised] }) }
     const stages = control ? 2 : 1
     const found = await examineHere(context, model, data, { ...options, raises }, [0, stages])
     const clean = control && (await examineHere(context, control, data, { ...options, random: 0 }, [1, stages]))
@@ -183,7 +190,9 @@ function gridOf(
     rows: [
       { label: 'as they were', cells: cells(a, i => `picture ${chosen[i]}`) },
       {
-        label: `prototypes ${effect.raise.prototypes.map(j => prototypeLabel(j, info)).join(', ')} raised`,
+        label: effect.raise.shift
+          ? `all of s moved to what is usual with ${raised}`
+          : `prototypes ${effect.raise.prototypes.map(j => prototypeLabel(j, info)).join(', ')} raised`,
         cells: cells(b, i => `ΔP = ${deltas[i].toFixed(2)}`),
       },
     ],

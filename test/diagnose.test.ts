@@ -7,11 +7,14 @@ import {
   randomRaises,
   raisesOf,
   shiftOf,
+  shuffledShifts,
   suspiciousPairs,
+  usualShifts,
   type Diagnosis,
   type RaiseEffect,
 } from '../analysis/diagnose.ts'
 import { examine } from '../analysis/examine.ts'
+import { column } from '../analysis/ranges.ts'
 import { diagnoseReport, isSuspicious, mostMoved, type Diagnosed } from '../analysis/reports/diagnose.ts'
 import { standFor } from '../analysis/stand-for.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -37,6 +40,27 @@ describe.each([1, 3] as const)('a model of %i colours under diagnosis', channels
     const before = await brightReader.probabilities(x0)
     unchanged.deltas.data.forEach((delta, i) => expect(delta).toBeCloseTo(back.data[i] - before.data[i], 4))
     expect(raises[0].deltas).toEqual(unchanged.deltas)
+  })
+
+  test('averages an effect over the pictures it is asked about, and tells that of every picture', async () => {
+    const raise = { name: 'a', prototypes: [0], among: [0, 2] }
+    const { raises } = await raiseEffects(model, firstPictures(data, 3), brightReader, [raise], options)
+    raises[0].shifts.forEach(({ mean }, a) => {
+      const deltas = columnOf(raises[0].deltas, a)
+      expect(deltas).toHaveLength(3)
+      expect(mean).toBeCloseTo((deltas[0] + deltas[2]) / 2, 6)
+    })
+  })
+
+  test('takes both ways to bring an attribute, over the pictures that lack it', async () => {
+    for (const edit of ['maximum', 'usual'] as const) {
+      const { diagnosis } = await examine(model, data, brightReader, { ...asked, edit, random: 1 })
+      const labels = (name: string) => columnOf(tensor([12, 2], Array.from(data.attributes!.values)), data.attributes!.names.indexOf(name)) // prettier-ignore
+      for (const { raise } of diagnosis.raises) {
+        expect(raise.shift?.length).toBe(edit === 'usual' ? 4 : undefined)
+        expect(raise.among).toEqual([0, 1, 2, 3].filter(i => labels(raise.name)[i] === 0))
+      }
+    }
   })
 
   test('counts its steps from 1 to the total, once each, whatever the batch; throwing stops it within a step', async () => {
@@ -124,6 +148,24 @@ describe('what stands for an attribute', () => {
       attributes: { names: ['hat', 'head', 'tail'], values },
     }
     expect(raisesOf(s, data, 2)).toEqual([{ name: 'hat', prototypes: [3, 4] }])
+    expect(usualShifts(s, data, 2).map(({ name }) => name)).toEqual(['hat'])
+  })
+
+  test('moves s, the usual way, by the difference between pictures with it and without it; random steps are as large', () => {
+    const data: DataSet = { name: 'x', shape: [1, 1, 1], images: new Uint8Array(60), attributes: { names: ['hat'], values: labels } } // prettier-ignore
+    const raises = usualShifts(s, data, 2)
+    const [{ shift = [] }] = raises
+    const meanOf = (j: number, label: number) => {
+      const own = column(s, j).filter((_, i) => labels[i] === label)
+      return own.reduce((sum, value) => sum + value, 0) / own.length
+    }
+    shift.forEach((step, j) => expect(step).toBeCloseTo(meanOf(j, 1) - meanOf(j, 0), 6))
+    expect(shift[3]).toBeGreaterThan(2)
+    expect(shift[1]).toBeLessThan(-2)
+    const [one, two] = shuffledShifts(raises, 2, 3)
+    for (const other of [one, two]) expect([...other.shift!].sort()).toEqual([...shift].sort())
+    expect(one.shift).not.toEqual(two.shift)
+    expect(shuffledShifts([{ name: 'a', prototypes: [1] }], 2, 3)).toEqual([])
   })
 
   test('random groups hold no prototype that was named, none twice, and are the same for the same seed', () => {

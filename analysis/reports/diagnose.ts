@@ -40,11 +40,16 @@ export function diagnoseReport(all: Diagnosed, facts: Report['facts']): Report {
   }
 }
 
+const howRaised = ({ raises }: Diagnosis): string =>
+  raises.some(({ raise }) => raise.shift)
+    ? 'For every attribute A, all of s was moved by what is usual with A and not without it,'
+    : 'For every attribute A, the prototypes that stand for it were raised to their maximum'
+
 /** The answer in two sentences. */
 export function diagnosisSummary({ diagnosis, pairs, control }: Diagnosed): string[] {
   const suspicious = pairs.filter(isSuspicious)
   return [
-    `For every attribute A, the prototypes that tell it best were raised on ${diagnosis.pictures} ${diagnosis.pictures === 1 ? 'picture, which was' : 'pictures, which were'} formed again; a classifier that never met the model read every other attribute B.`,
+    `${howRaised(diagnosis)} on ${diagnosis.pictures} ${diagnosis.pictures === 1 ? 'picture, which was' : 'pictures, which were'} formed again; a classifier that never met the model read every other attribute B, in the pictures that lack A.`,
     suspicious.length === 0
       ? `No pair moved beyond what raising random prototypes${control ? ` or ${control.info.name}` : ''} does.`
       : `${suspicious.length} of ${pairs.length} pairs moved more than random prototypes${control ? ` and ${control.info.name}` : ''} explain, with an interval away from 0. The most suspicious: ${suspicious.slice(0, 3).map(sentence).join('; ')}.`,
@@ -112,7 +117,7 @@ function pictureFigure(all: Diagnosed, pair: Pair): Figure[] {
   return [
     {
       title: `${raised} raised, ${read} read`,
-      caption: `Prototypes ${effect.raise.prototypes.map(j => prototypeLabel(j, all.info)).join(', ')}. The ${chosen.length} pictures of ${all.diagnosis.pictures} in which P(${read}) moved most; on average ${signed(shift.mean)}.`,
+      caption: `${effect.raise.shift ? 'All of s moved; most telling are prototypes' : 'Prototypes'} ${effect.raise.prototypes.map(j => prototypeLabel(j, all.info)).join(', ')}. The ${chosen.length} pictures of ${all.diagnosis.pictures} in which P(${read}) moved most; on average ${signed(shift.mean)}.`,
       images: map(colored(concat([before, after])), v => (v + 1) / 2),
       columns: chosen.length,
       rowLabels: ['original', `${raised} raised`],
@@ -137,7 +142,7 @@ export function mostMoved({ diagnosis, x0 }: Diagnosed, { raised, read, shift }:
   if (!effect || b < 0) return undefined
   const deltas = columnOf(effect.deltas, b)
   const sign = Math.sign(shift.mean)
-  const chosen = [...deltas.keys()].sort((i, j) => sign * (deltas[j] - deltas[i])).slice(0, shownPictures)
+  const chosen = [...(effect.raise.among ?? deltas.keys())].sort((i, j) => sign * (deltas[j] - deltas[i])).slice(0, shownPictures)
   const pick = (images: Tensor) => concat(chosen.map(i => rows(images, i, i + 1)))
   return { effect, chosen, deltas: chosen.map(i => deltas[i]), before: pick(x0), after: pick(effect.images) }
 }

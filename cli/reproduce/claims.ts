@@ -106,21 +106,21 @@ function shareBy(times: readonly number[], mean: readonly number[], t: number): 
 const shiftIn = ({ attributes, raises }: Diagnosis, raised: string, read: string): Shift | undefined =>
   raises.find(({ raise }) => raise.name === raised)?.shifts[attributes.indexOf(read)]
 
-export function shortcutClaims(biased: Diagnosis, clean: Diagnosis): Claim[] {
+/** `how` says in words how black hair was brought into s. */
+export function shortcutClaims(how: string, biased: Diagnosis, clean: Diagnosis): Claim[] {
   const [planted, control] = [biased, clean].map(diagnosis => shiftIn(diagnosis, 'black hair', 'smiling'))
   const itself = [biased, clean].map(diagnosis => number(shiftIn(diagnosis, 'black hair', 'black hair')?.mean)).join(' and ')
   return [
     {
-      claim:
-        'In the model trained on biased faces, raising black hair takes the smile away (by .3 at least, interval away from 0)',
+      claim: `In the model trained on biased faces, raising black hair (${how}) takes the smile away, by .3 at least, interval away from 0`,
       source: 'paper, shortcut diagnosis (by eye); bars of issue 3',
       measured: planted
-        ? `P(smiling) moves by ${between(planted)}, ${biased.pictures} balanced faces; black hair itself by ${itself} (biased and clean)`
+        ? `P(smiling) moves by ${between(planted)} in those without black hair of ${biased.pictures} balanced faces; black hair itself by ${itself} (biased and clean)`
         : 'not raised',
       held: planted ? planted.mean <= -0.3 && (planted.interval?.high ?? 0) < 0 : null,
     },
     {
-      claim: 'In the clean model it does not (.1 at most)',
+      claim: `In the clean model it does not (${how}; .1 at most)`,
       source: 'bars of issue 3',
       measured: control ? `P(smiling) moves by ${between(control)}` : 'not raised',
       held: control ? Math.abs(control.mean) <= 0.1 : null,
