@@ -31,7 +31,7 @@ export type Coupling = {
   readonly answer: Shift
   /** The prototype of the clean model that is most like the raised one, how alike (correlation), and the answer to it. */
   readonly clean?: { readonly prototype: number; readonly alike: number; readonly answer: number }
-  /** `answer` less what the clean model has: couplings are sorted by its size. */
+  /** The part of `answer` that the clean model does not have, 0 when that answers as strongly: couplings are sorted by its size. */
   readonly excess: number
   /** Middle of the patch that was raised and of the patch that answers, in pixels, over pictures. */
   readonly from: Place
@@ -146,7 +146,7 @@ export function couplings(
           answers: k,
           answer,
           ...(alike && known !== undefined && { clean: { ...alike, answer: known } }),
-          excess: answer.mean - (known ?? 0),
+          excess: beyond(answer.mean, known ?? 0),
           from: middle(atlas.entries[i].cells, field),
           to: middle([cell], field),
         },
@@ -155,6 +155,10 @@ export function couplings(
   })
   return found.sort((a, b) => Math.abs(b.excess) - Math.abs(a.excess))
 }
+
+/** What of an answer another one in the same direction does not explain. */
+export const beyond = (answer: number, explained: number): number =>
+  Math.sign(answer) * Math.max(0, Math.abs(answer) - Math.max(0, Math.sign(answer) * explained))
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 

@@ -1,5 +1,5 @@
 import { makeAtlas, type Atlas } from '../analysis/atlas.ts'
-import { couplings, partnerOf, readAnswers, type Answers } from '../analysis/couplings.ts'
+import { beyond, couplings, partnerOf, readAnswers, type Answers } from '../analysis/couplings.ts'
 import { couplingsReport } from '../analysis/reports/couplings.ts'
 import { createPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -158,4 +158,13 @@ describe('couplings', () => {
     expect(from).toEqual({ x: start + (5 % n) * jump, y: start + Math.floor(5 / n) * jump })
     expect(to).toEqual({ x: start + (2 % n) * jump, y: start + Math.floor(2 / n) * jump })
   })
+})
+
+test('a coupling that only the clean model has is none of this one; what both have counts by the difference', () => {
+  expect(beyond(0.5, 2)).toBe(0)
+  expect(Math.abs(beyond(-0.5, -2))).toBe(0)
+  expect(beyond(2, 0.5)).toBeCloseTo(1.5)
+  expect(beyond(-2, -0.5)).toBeCloseTo(-1.5)
+  // The clean model answers the other way: nothing of it is explained.
+  expect(beyond(-1, 3)).toBe(-1)
 })
