@@ -55,13 +55,6 @@ export default defineNode({
       max: 64,
       help: 'How many prototypes stand for an attribute: those that tell it best.',
     },
-    edit: {
-      type: 'COMBO',
-      options: ['maximum', 'usual'],
-      default: 'maximum',
-      optional: true,
-      help: 'How A is brought into s: its prototypes to their maximum, as in the paper, or all of s by what is usual with A and not without it, which is milder and moves A more surely.',
-    },
     random: {
       type: 'INT',
       default: 2,
@@ -82,6 +75,13 @@ export default defineNode({
       optional: true,
       placeholder: 'by the data, or 12, 40',
       help: 'Prototypes that you say stand for attribute_a, raised instead of those that tell it best.',
+    },
+    edit: {
+      type: 'COMBO',
+      options: ['maximum', 'usual'],
+      default: 'maximum',
+      optional: true,
+      help: 'How A is brought into s: its prototypes to their maximum, as in the paper, or all of s by what is usual with A and not without it, which is milder and moves A more surely.',
     },
   },
   outputs: {
