@@ -15,7 +15,7 @@ const number = (value: number | null | undefined, digits = 2): string =>
   value === null || value === undefined ? '–' : value.toFixed(digits).replace('-', '−')
 
 const between = ({ mean, interval }: Shift): string =>
-  `${number(mean)}${interval ? ` (95 % interval ${number(interval.low)} to ${number(interval.high)})` : ''}`
+  `${number(mean, 3)}${interval ? ` (95 % interval ${number(interval.low, 3)} to ${number(interval.high, 3)})` : ''}`
 
 export function qualityClaims({ checkpoint, reconstruction, attributes, classes }: QualityReport): Claim[] {
   const claims: Claim[] = [
