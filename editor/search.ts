@@ -1,4 +1,4 @@
-/** How well `text` answers `query`: 0 = not at all. A whole word beats the start of a word beats scattered letters in order. */
+/** How well `text` answers `query`: 0 = not at all. Its beginning beats another word's beats the middle of one beats scattered letters in order. */
 export function score(query: string, text: string): number {
   const wanted = query.toLowerCase().trim()
   const given = text.toLowerCase()
@@ -6,7 +6,7 @@ export function score(query: string, text: string): number {
   const at = given.indexOf(wanted)
   if (at >= 0) {
     const startsWord = at === 0 || !/[a-z0-9]/.test(given[at - 1])
-    return (startsWord ? 100 : 60) + (40 * wanted.length) / given.length
+    return (at === 0 ? 120 : startsWord ? 100 : 60) + (40 * wanted.length) / given.length
   }
   return scattered(wanted.replace(/\s+/g, ''), given)
 }
