@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { AtlasError, atlasLimits, atlasName, parseAtlas, sheetOf, stripOf, type AtlasFile } from '../analysis/atlas-file.ts'
-import type { Files } from './files.ts'
+import { beside, type Files } from './files.ts'
 import { openImage } from './images.ts'
 import type { Subject } from './names.ts'
 import { BadRequest } from './problem.ts'
@@ -16,7 +16,7 @@ export type Atlases = {
 }
 
 export function createAtlases(files: Files): Atlases {
-  const find = (checkpoint: string, kind: 'json' | 'webp') => files.find('checkpoints', atlasName(checkpoint, kind))
+  const find = (checkpoint: string, kind: 'json' | 'webp') => beside(files, checkpoint, atlasName(checkpoint, kind))
   const read = async (checkpoint: string, subject: Subject): Promise<AtlasFile> => {
     const file = await find(checkpoint, 'json')
     if (!file) throw new BadRequest('no_atlas', `There is no atlas of "${checkpoint}" yet; ${make(checkpoint)}`, 404)

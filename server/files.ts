@@ -153,6 +153,15 @@ export function createFiles(roots: Roots): Files {
   }
 }
 
+/**
+ * A file of another name in the very folder that a checkpoint lies in: a shipped atlas must not pass for that of a user's checkpoint
+ * that has the same name.
+ */
+export async function beside(files: Files, checkpoint: string, name: string): Promise<string | undefined> {
+  const [home, found] = await Promise.all([files.find('checkpoints', checkpoint), files.find('checkpoints', name)])
+  return home !== undefined && found !== undefined && path.dirname(home) === path.dirname(found) ? found : undefined
+}
+
 /** What decides whether a folder of pictures is still the same: names, sizes and times of its files. */
 export async function folderHash(files: Files, name: string): Promise<string> {
   const folder = await files.folder('datasets', name)

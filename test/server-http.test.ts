@@ -431,6 +431,7 @@ describe('what a client asks first', () => {
     await sharp(strip, { raw: { width: 6, height: 2, channels: 1 } })
       .png()
       .toFile(path.join(server.data, 'checkpoints/tiny.tiles.png'))
+    await writeFile(path.join(server.data, 'checkpoints/tiny.safetensors'), 'weights')
     const tile = async (index: string) => fetch(`${server.origin}/patronus/checkpoints/tiny.safetensors/tiles/${index}`)
     const pixels = await sharp(Buffer.from(await (await tile('2.png')).arrayBuffer()))
       .toColourspace('b-w')
@@ -439,6 +440,7 @@ describe('what a client asks first', () => {
     expect([...pixels]).toEqual([3, 3, 3, 3])
     for (const index of ['3.png', '-1.png', 'x', '2']) expect((await tile(index)).status).toBe(404)
     expect((await fetch(`${server.origin}/patronus/checkpoints/none/tiles/0.png`)).status).toBe(404)
+    await rm(path.join(server.data, 'checkpoints/tiny.safetensors'))
   })
 
   test('the page: strict policy, hashed files kept for ever, the rest asked for each time', async () => {

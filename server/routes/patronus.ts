@@ -3,7 +3,7 @@ import type { Request, Router } from 'express'
 import { parseWorkflow } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
-import type { Files } from '../files.ts'
+import { beside, type Files } from '../files.ts'
 import { openImage } from '../images.ts'
 import { BadRequest } from '../problem.ts'
 import type { ShippedWorkflow } from '../protocol.ts'
@@ -64,7 +64,7 @@ const isForced = ({ query }: Request<object>): boolean => query.force !== undefi
  * `name.tiles.png` for `name.safetensors`.
  */
 async function tileOf(files: Files, checkpoint: string, index: string | undefined): Promise<Buffer> {
-  const strip = await files.find('checkpoints', checkpoint.replace(/(\.safetensors)?$/, '.tiles.png'))
+  const strip = await beside(files, checkpoint, checkpoint.replace(/(\.safetensors)?$/, '.tiles.png'))
   const { width = 0, height: side = 0 } = strip ? await openImage(strip).metadata() : {}
   const left = Number(index) * side
   if (!strip || !(left + side <= width))
