@@ -92,16 +92,10 @@ async function standing(
 ): Promise<Raise[]> {
   const count = Math.min(latents, countOf(data))
   const s = (await encodeIn(patronus, firstPictures(data, count))).s
-  if (attributes && edit === 'usual') {
-    const wanted = usualShifts(s, data, top).filter(({ name }) => attributes.includes(name))
-    if (wanted.length > 0) return wanted
-  }
-  if (attributes)
-    return attributes.map(name => {
-      const found = standFor(s, attribute(data, name).subarray(0, count), name, top)
-      return { name, prototypes: found.map(({ prototype }) => prototype) }
-    })
-  const raises = edit === 'usual' ? usualShifts(s, data, top) : raisesOf(s, data, top)
+  // Says of an attribute that does not vary what is wrong with it.
+  for (const name of attributes ?? []) standFor(s, attribute(data, name).subarray(0, count), name, top)
+  const all = edit === 'usual' ? usualShifts(s, data, top) : raisesOf(s, data, top)
+  const raises = attributes ? all.filter(({ name }) => attributes.includes(name)) : all
   if (raises.length === 0)
     throw new Error(`${data.name}: every attribute is the same in all ${count} pictures; give pictures with and without some`)
   return raises

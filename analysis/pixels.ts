@@ -24,7 +24,8 @@ export function fromModel(x: Tensor): Tensor {
   return { shape: x.shape, data }
 }
 
-function grey({ shape, data }: Tensor): Tensor {
+/** [B,H,W,3] → [B,H,W,1]; linear, so in any units. */
+export function grey({ shape, data }: Tensor): Tensor {
   const out = new Float32Array(data.length / 3)
   for (let i = 0; i < out.length; i++) out[i] = 0.299 * data[3 * i] + 0.587 * data[3 * i + 1] + 0.114 * data[3 * i + 2]
   return { shape: [...shape.slice(0, 3), 1], data: out }

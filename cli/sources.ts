@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
-import { countOf, picturesFrom, type DataSet } from '../analysis/data-set.ts'
+import { countOf, firstPictures, picturesFrom, type DataSet } from '../analysis/data-set.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { concat, type Tensor } from '../model/tensor.ts'
 import type { DataSetRequest } from '../nodes/node.ts'
@@ -49,8 +49,9 @@ export function createSources(): Sources {
       others.set(found, { ...data.train, name: set })
       return found
     },
-    reader(data, hooks) {
-      const key = data.name.startsWith('avatars') && data.shape[2] === 3 ? `faces ${data.shape[0]}` : undefined
+    async reader(data, hooks) {
+      const { isFaces } = await import('../train/readers.ts')
+      const key = isFaces(data) ? `faces ${data.shape[0]}` : undefined
       const known = key === undefined ? undefined : readers.get(key)
       if (known) return known
       const opened = openReader(data, others.get(data), hooks)
@@ -87,9 +88,9 @@ async function untrained(config: ModelConfig, data: DataSet, seed: number, { sig
 
 async function openReader(data: DataSet, others: DataSet | undefined, hooks: SourceHooks): Promise<AttributeReader> {
   if (!data.attributes) throw new Error(`${data.name} has no attributes to read; give a data set with an attributes.csv`)
-  const { avatarReader, trainedReader } = await import('../train/readers.ts')
+  const { avatarReader, isFaces, trainedReader } = await import('../train/readers.ts')
   const options = { signal: hooks.signal, reporter: reporterOf(hooks), shipped: shippedReader() }
-  if (data.name.startsWith('avatars') && data.shape[2] === 3) return avatarReader(data.attributes.names, data.shape[0], options)
+  if (isFaces(data)) return avatarReader(data.attributes.names, data.shape[0], options)
   if (!others) throw new Error(`${data.name}: there are no other pictures for a reader of its attributes to learn from`)
   return trainedReader(others, options)
 }
@@ -110,11 +111,9 @@ async function attributesIn(folder: string): Promise<string | undefined> {
   )
 }
 
-/** Bytes [N,H,W,3] as grey, by ITU-R 601-2 luma as PIL greys. */
-function greyed(data: DataSet): DataSet {
-  const images = Uint8Array.from({ length: data.images.length / 3 }, (_, i) => {
-    const [r, g, b] = [data.images[3 * i], data.images[3 * i + 1], data.images[3 * i + 2]]
-    return Math.round(0.299 * r + 0.587 * g + 0.114 * b)
-  })
-  return { ...data, shape: [data.shape[0], data.shape[1], 1], images }
+/** Faces in grey, by the one luma that pictures of nodes get, too. */
+async function greyed(data: DataSet): Promise<DataSet> {
+  const { grey } = await import('../analysis/pixels.ts')
+  const { shape, data: images } = grey(firstPictures(data, countOf(data)))
+  return { ...data, shape: [shape[1], shape[2], 1], images }
 }

@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { DataSet } from '../analysis/data-set.ts'
@@ -7,6 +10,7 @@ import type { Patronus } from '../engine/patronus.ts'
 import type { Classifier } from '../train/classifier.ts'
 import type { Reporter } from '../train/progress.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
+import { findHouse } from './house.ts'
 import { namesOf } from './kept-names.ts'
 import { deviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
@@ -80,7 +84,7 @@ export async function withSubject<T>(
         ['data set', test.name],
         ['seed', String(seed)],
         ['device', `${chosen.device}: ${chosen.reason}`],
-        ['versions', `Node ${process.version}`],
+        ['versions', `Patronus Nodes ${await versionOf()}, Node ${process.version}`],
       ] as const
       return await run({
         patronus,
@@ -112,12 +116,16 @@ async function openReader(
   signal: AbortSignal,
 ): Promise<Classifier> {
   if (!test.attributes) throw new Failure(`${test.name} has no attributes to read; give a data set with an attribute table`)
-  const [{ avatarReader, trainedReader }, { shippedReader }] = await Promise.all([
+  const [{ avatarReader, isFaces, trainedReader }, { shippedReader }] = await Promise.all([
     import('../train/readers.ts'),
     import('./sources.ts'),
   ])
-  const [size, , channels] = test.shape
-  if (test.name.startsWith('avatars') && channels === 3)
-    return avatarReader(test.attributes.names, size, { shipped: shippedReader(), reporter, signal })
+  const [size] = test.shape
+  if (isFaces(test)) return avatarReader(test.attributes.names, size, { shipped: shippedReader(), reporter, signal })
   return trainedReader(await load('train'), { reporter, signal })
+}
+
+async function versionOf(): Promise<string> {
+  const file = path.join(findHouse(fileURLToPath(import.meta.url)), 'package.json')
+  return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version
 }

@@ -2,28 +2,16 @@ import type { Patronus } from '../engine/patronus.ts'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { Artefacts } from '../analysis/artefacts.ts'
 import type { DataSet } from '../analysis/data-set.ts'
+import type { LinePlot as Plot } from '../analysis/figures/line-plot.ts'
 import type { Table } from '../analysis/report.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Tensor } from '../model/tensor.ts'
 
-export type { Table }
+/** A plot is drawn by the page, and by its node as a PNG for clients without one. */
+export type { Plot, Table }
 
 /** x̂0 and the running activations of every visited step; what Trace Emergence and the scrubber read. */
 export type Trace = { readonly t: readonly number[]; readonly x0: readonly Tensor[]; readonly activations?: readonly Tensor[] }
-
-/** Curves over a common x axis; `band` is ± around y. Drawn by the page, and by the node as a PNG for clients without one. */
-export type Plot = {
-  readonly title: string
-  readonly x: { readonly label: string; readonly values: readonly number[]; readonly reverse?: boolean }
-  readonly y: { readonly label: string }
-  readonly series: readonly {
-    readonly name: string
-    readonly y: readonly number[]
-    readonly band?: readonly number[]
-    readonly dashed?: boolean
-  }[]
-  readonly marks?: readonly { readonly x: number; readonly label: string }[]
-}
 
 /** Values that travel along links. IMAGE: [B,H,W,C], 0…1, C = 1 or 3. MASK: [B,H,W], 0…1. ACTIVATIONS (s): [B,m]. NOISE (x_T): [B,H,W,C]. */
 export type Links = {

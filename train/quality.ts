@@ -20,7 +20,7 @@ import { loadData } from './datasets/load.ts'
 import { writeWhole } from './files.ts'
 import { silent, type Reporter } from './progress.ts'
 import { featuresOf, inceptionFeatures, measureDistances, type Distances, type Sets } from './quality-distance.ts'
-import { avatarReader } from './readers.ts'
+import { avatarReader, isFaces } from './readers.ts'
 import { markdown, type AttributeQuality, type Probed, type QualityReport } from './quality-report.ts'
 import { seedFor } from './seeds.ts'
 import { writeSheet } from './sheet.ts'
@@ -145,7 +145,7 @@ async function measure(job: Job) {
   const again = await draw(columns, 2, 'drawing once more')
   const errors = squaredErrors(originals, back).sort()
   // Faces can be drawn without end, so their classifier learns from its own; other sets have no pictures to spare.
-  const classifier = test.name.startsWith('avatars')
+  const classifier = isFaces(test)
     ? await avatarReader(test.attributes!.names, test.shape[0], { training: job.classifier, cache: job.cache, signal, reporter })
     : undefined
   try {

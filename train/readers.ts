@@ -3,12 +3,17 @@ import { countOf, type DataSet } from '../analysis/data-set.ts'
 import { avatarNetwork } from './attribute-network.ts'
 import { avatarTraining, classifierFor, shippedClassifier, type Classifier, type ClassifierTraining } from './classifier.ts'
 import { avatars } from './datasets/avatars.ts'
+import { faceAttributes } from './datasets/faces.ts'
 import { silent, type Reporter } from './progress.ts'
 
 /** Who reads attributes in pictures a model made: for synthetic faces a classifier that learned from faces of its own. */
 
 /** Seed of the faces that the classifier learns from: no training or test set has it. */
 export const readerFaces = { seed: 424_242, count: 12_000 } as const
+
+/** Synthetic faces in colour. The name alone would not do: a person may call a folder of other pictures so. */
+export const isFaces = ({ name, shape, attributes }: DataSet): boolean =>
+  name.startsWith('avatars') && shape[2] === 3 && attributes?.names.join() === faceAttributes.join()
 
 export type ReaderOptions = {
   /** How it is trained, and on how many faces; default: the shipped one where it fits. */

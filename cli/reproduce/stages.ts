@@ -43,6 +43,17 @@ const exists = (file: string) =>
 const about = <T>(setting: Setting, name: string, run: (subject: Subject) => Promise<T>): Promise<T> =>
   withSubject(fileOf(setting, name), { device: setting.device, seed: setting.seed }, run)
 
+/** With avatars64 beside it, the model without the shortcut. */
+async function beside<T>(setting: Setting, { device }: Subject, run: (clean: Subject['patronus']) => Promise<T>): Promise<T> {
+  const { loadPatronus } = await import('../../engine/load.ts')
+  const clean = await loadPatronus(fileOf(setting, 'avatars64'), { device })
+  try {
+    return await run(clean)
+  } finally {
+    await clean.dispose()
+  }
+}
+
 async function page({ work }: Setting, name: string, report: Report): Promise<void> {
   const { writeReport } = await import('../report-files.ts')
   await writeReport(path.join(work, 'reports'), name, report)
@@ -126,35 +137,30 @@ const shortcut: Experiment = {
   asks: ['avatars64', 'avatars64-biased'],
   command: 'patronus diagnose checkpoints/avatars64-biased.safetensors --control checkpoints/avatars64.safetensors',
   run: setting =>
-    about(setting, 'avatars64-biased', async subject => {
-      const [{ examine }, { suspiciousPairs, exclusiveGroups }, { diagnoseReport }, { loadPatronus }] = await Promise.all([
-        import('../../analysis/examine.ts'),
-        import('../../analysis/diagnose.ts'),
-        import('../../analysis/reports/diagnose.ts'),
-        import('../../engine/load.ts'),
-      ])
-      const { patronus, test, facts } = subject
-      const clean = await loadPatronus(fileOf(setting, 'avatars64'), { device: subject.device })
-      try {
-        const { pictures, steps, seed } = setting
-        const claims: Claim[] = []
-        for (const edit of ['maximum', 'usual'] as const) {
-          const how = { top: 2, edit, pictures, latents: 1000, steps, seed, batch: 16 }
-          const ask = async (model: typeof patronus, random: number) =>
-            examine(model, test, await subject.reader(), { ...how, random }, hooksOf(setting, model.info.name))
-          const { diagnosis, random, x0 } = await ask(patronus, 4)
-          const control = await ask(clean, 0)
-          const pairs = suspiciousPairs(diagnosis, random, control.diagnosis, exclusiveGroups(test))
-          const beside = { info: clean.info, diagnosis: control.diagnosis }
-          const all = { info: patronus.info, diagnosis, random, pairs, x0, control: beside }
-          await page(setting, `shortcuts-${edit}`, diagnoseReport(all, facts))
-          claims.push(...shortcutClaims(inWords[edit], diagnosis, control.diagnosis))
-        }
-        return claims
-      } finally {
-        await clean.dispose()
-      }
-    }),
+    about(setting, 'avatars64-biased', subject => beside(setting, subject, clean => diagnosed(setting, subject, clean))),
+}
+
+async function diagnosed(setting: Setting, subject: Subject, clean: Subject['patronus']): Promise<Claim[]> {
+  const [{ examine }, { suspiciousPairs, exclusiveGroups }, { diagnoseReport }] = await Promise.all([
+    import('../../analysis/examine.ts'),
+    import('../../analysis/diagnose.ts'),
+    import('../../analysis/reports/diagnose.ts'),
+  ])
+  const { patronus, test, facts } = subject
+  const { pictures, steps, seed } = setting
+  const claims: Claim[] = []
+  for (const edit of ['maximum', 'usual'] as const) {
+    const how = { top: 2, edit, pictures, latents: 1000, steps, seed, batch: 16 }
+    const ask = async (model: typeof patronus, random: number) =>
+      examine(model, test, await subject.reader(), { ...how, random }, hooksOf(setting, model.info.name))
+    const { diagnosis, random, x0 } = await ask(patronus, 4)
+    const control = { info: clean.info, diagnosis: (await ask(clean, 0)).diagnosis }
+    const pairs = suspiciousPairs(diagnosis, random, control.diagnosis, exclusiveGroups(test))
+    const all = { info: patronus.info, diagnosis, random, pairs, x0, control }
+    await page(setting, `shortcuts-${edit}`, diagnoseReport(all, facts))
+    claims.push(...shortcutClaims(inWords[edit], diagnosis, control.diagnosis))
+  }
+  return claims
 }
 
 /** As in the paper, and milder: all of s. */
@@ -176,23 +182,19 @@ const couplings: Experiment = {
   asks: ['avatars64', 'avatars64-biased'],
   command: 'patronus couplings checkpoints/avatars64-biased.safetensors --control checkpoints/avatars64.safetensors',
   run: setting =>
-    about(setting, 'avatars64-biased', async subject => {
-      const [{ findCouplings }, { couplingsReport }, { loadPatronus }] = await Promise.all([
-        import('../couplings.ts'),
-        import('../../analysis/reports/couplings.ts'),
-        import('../../engine/load.ts'),
-      ])
-      const { patronus, device, facts } = subject
-      const clean = await loadPatronus(fileOf(setting, 'avatars64'), { device })
-      try {
-        const found = await findCouplings(subject, clean, { ...drawing, latents: 500, seed: setting.seed })
-        await page(setting, 'couplings', couplingsReport({ info: patronus.info, control: clean.info, ...found }, facts))
-        const hair = await telling(subject, patronus, 'black hair')
-        return couplingClaims(found.couplings, hair, await telling(subject, clean, 'smiling'))
-      } finally {
-        await clean.dispose()
-      }
-    }),
+    about(setting, 'avatars64-biased', subject => beside(setting, subject, clean => coupled(setting, subject, clean))),
+}
+
+async function coupled(setting: Setting, subject: Subject, clean: Subject['patronus']): Promise<Claim[]> {
+  const [{ findCouplings }, { couplingsReport }] = await Promise.all([
+    import('../couplings.ts'),
+    import('../../analysis/reports/couplings.ts'),
+  ])
+  const { patronus, facts } = subject
+  const found = await findCouplings(subject, clean, { ...drawing, latents: 500, seed: setting.seed })
+  await page(setting, 'couplings', couplingsReport({ info: patronus.info, control: clean.info, ...found }, facts))
+  const hair = await telling(subject, patronus, 'black hair')
+  return couplingClaims(found.couplings, hair, await telling(subject, clean, 'smiling'))
 }
 
 /** The ten prototypes that tell an attribute best, by presence or absence: the authors' number (spec 6.8). */
