@@ -8,14 +8,16 @@ import { random, type Random } from '../model/noise.ts'
 import { exactBox, receptiveField, type Box } from '../model/receptive-field.ts'
 import { concat, dims, repeat, rows, type Tensor } from '../model/tensor.ts'
 import type { Artefacts } from './artefacts.ts'
+import { meanOf } from './metrics/statistics.ts'
 import { decodePart, encodePart, type AtlasPart } from './atlas-part.ts'
-import { checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
+import { checkActivations, checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
 import { invertMany, sampleMany, slices } from './regenerate.ts'
 import type { Hooks, Level } from './sampling.ts'
+import { stepped, usualWith } from './usual.ts'
 
 export type AtlasEntry = {
   readonly prototype: number
-  /** What s_J was set to. */
+  /** What s_J was set to; with a usual step, the mean over pictures of what it became. */
   readonly value: number
   /** s_J of every picture as it was, and formed again with the prototype raised. */
   readonly before: readonly number[]
@@ -51,13 +53,18 @@ export type AtlasOptions = {
   readonly prototypes?: readonly number[]
   /** Pictures a network call. */
   readonly batch?: number
+  /**
+   * s [N,m] of usual pictures: a prototype is then raised by moving all of s to what is usual where it is strong, instead of setting
+   * it alone to its maximum (the paper's way).
+   */
+  readonly usual?: Tensor
 }
 
 /** x0 [E,H,W,C] -1 … 1, the pictures every prototype is raised on. `onStep` is awaited after every network call; throwing stops. */
 export async function makeAtlas(
   patronus: Patronus,
   x0: Tensor,
-  { steps, prototypes, batch = 32 }: AtlasOptions,
+  { steps, prototypes, batch = 32, usual }: AtlasOptions,
   artefacts: Artefacts,
   { onStep }: Hooks = {},
 ): Promise<Atlas> {
@@ -65,6 +72,7 @@ export async function makeAtlas(
   const wanted = prototypes ?? Array.from({ length: patronus.info.config.prototypes.count }, (_, j) => j)
   if (faces === 0 || wanted.length === 0) throw new Error('atlas: wanted at least one picture and one prototype, got none')
   for (const j of wanted) checkPrototype(j, patronus.info)
+  if (usual) checkActivations(usual, patronus.info)
   const each = Math.max(1, Math.floor(batch / faces))
   // The first group is of nothing raised.
   const groups = [[], ...slices(wanted.length, each).map(([from, to]) => wanted.slice(from, to))]
@@ -72,7 +80,7 @@ export async function makeAtlas(
   const inversion = calls([])
   const total = inversion + groups.reduce((sum, group) => sum + calls(group), 0)
   const { s } = await patronus.encode(x0)
-  const key = `atlas-${await digest(patronus.id, x0, steps)}`
+  const key = `atlas-${await digest([patronus.id, x0.shape, steps, usual?.shape, 'v1'], x0, ...(usual ? [usual] : []))}`
   let noise: Level | undefined
   let done = inversion
   const parts: AtlasPart[] = []
@@ -83,7 +91,7 @@ export async function makeAtlas(
     if (known) parts.push(known)
     else {
       noise ??= await invertMany(patronus, x0, s, { steps, batch }, { onStep: (at, _, x) => onStep?.(at, total, x) })
-      const part = await drawGroup(patronus, noise, s, group, { steps, batch }, (at, x) => onStep?.(done + at, total, x))
+      const part = await drawGroup(patronus, noise, s, group, { steps, batch, usual }, (at, x) => onStep?.(done + at, total, x))
       await artefacts.write(name, encodePart(part))
       parts.push(part)
     }
@@ -99,11 +107,12 @@ async function drawGroup(
   { x, t }: Level,
   s: Tensor,
   group: readonly number[],
-  options: { steps: number; batch: number },
+  { usual, ...options }: { steps: number; batch: number; usual?: Tensor },
   onStep: (done: number, x0: Tensor) => Promise<void> | void,
 ): Promise<AtlasPart> {
-  const values = group.map(j => maximumOf(j, patronus.info, s))
-  const raised = group.length === 0 ? s : concat(group.map((j, i) => withColumn(s, j, values[i])))
+  const raise = (j: number) => (usual ? stepped(s, usualWith(usual, j)) : withColumn(s, j, maximumOf(j, patronus.info, s)))
+  const raises = group.map(raise)
+  const raised = group.length === 0 ? s : concat(raises)
   const noise = { x: repeat(x, Math.max(1, group.length)), t }
   const images = eightBits(await sampleMany(patronus, noise, raised, options, { onStep: (at, _, x0) => onStep(at, x0) }))
   const found = await patronus.encode(images)
@@ -113,7 +122,7 @@ async function drawGroup(
   const cells = group.map((_, i) => own(found.argmin, i))
   return {
     prototypes: group,
-    values,
+    values: group.map((j, i) => (usual ? meanOf(column(raises[i], j))! : maximumOf(j, patronus.info, s))),
     after: group.map((_, i) => own(found.s, i)),
     cells,
     z: group.length === 0 ? { shape: [0, z.shape[3]], data: new Float32Array() } : featuresAt(z, cells),
@@ -198,13 +207,10 @@ function drawDistinct(from: number, count: number, stream: Random): number[] {
   return Array.from({ length: count }, () => left.splice(stream.int(left.length), 1)[0])
 }
 
-/** A name for all that decides an atlas: checkpoint, pictures, steps. */
-async function digest(id: string, x0: Tensor, steps: number): Promise<string> {
-  const head = new TextEncoder().encode(JSON.stringify([id, x0.shape, steps, 'v1']))
-  const body = new Uint8Array(x0.data.buffer, x0.data.byteOffset, x0.data.byteLength)
-  const all = new Uint8Array(head.length + body.length)
-  all.set(head)
-  all.set(body, head.length)
-  const hash = await crypto.subtle.digest('SHA-256', all)
+/** A name for all that decides an atlas. */
+async function digest(facts: readonly unknown[], ...tensors: readonly Tensor[]): Promise<string> {
+  const bytes = ({ data }: Tensor) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  const all = new Blob([JSON.stringify(facts), ...tensors.map(tensor => bytes(tensor).slice())])
+  const hash = await crypto.subtle.digest('SHA-256', await all.arrayBuffer())
   return Array.from(new Uint8Array(hash).subarray(0, 8), byte => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -31,8 +31,10 @@ export type Coupling = {
   readonly answer: Shift
   /** The prototype of the clean model that is most like the raised one, how alike (correlation), and the answer to it. */
   readonly clean?: { readonly prototype: number; readonly alike: number; readonly answer: number }
-  /** The part of `answer` that the clean model does not have, 0 when that answers as strongly: couplings are sorted by its size. */
+  /** The part of `answer` that the clean model does not have, 0 when that answers as strongly. */
   readonly excess: number
+  /** The same of the end of the answer's interval that is nearer to 0: couplings are sorted by its size, so that few pictures do not win by luck. */
+  readonly sure: number
   /** Middle of the patch that was raised and of the patch that answers, in pixels, over pictures. */
   readonly from: Place
   readonly to: Place
@@ -147,13 +149,14 @@ export function couplings(
           answer,
           ...(alike && known !== undefined && { clean: { ...alike, answer: known } }),
           excess: beyond(answer.mean, known ?? 0),
+          sure: beyond(answer.mean > 0 ? answer.interval.low : answer.interval.high, known ?? 0),
           from: middle(atlas.entries[i].cells, field),
           to: middle([cell], field),
         },
       ]
     })
   })
-  return found.sort((a, b) => Math.abs(b.excess) - Math.abs(a.excess))
+  return found.sort((a, b) => Math.abs(b.sure) - Math.abs(a.sure) || Math.abs(b.excess) - Math.abs(a.excess))
 }
 
 /** What of an answer another one in the same direction does not explain. */

@@ -4,7 +4,7 @@
  */
 import type { Patronus } from '../engine/patronus.ts'
 import { random, shuffled } from '../model/noise.ts'
-import { dims, map, type Tensor } from '../model/tensor.ts'
+import { dims, type Tensor } from '../model/tensor.ts'
 import type { AttributeReader } from './attribute-reader.ts'
 import { attribute, type DataSet } from './data-set.ts'
 import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
@@ -13,6 +13,7 @@ import { checkPrototype, maximumOf, withColumn } from './ranges.ts'
 import { invertMany, sampleMany, type BatchedOptions } from './regenerate.ts'
 import type { Hooks } from './sampling.ts'
 import { standFor } from './stand-for.ts'
+import { stepped, usualStep } from './usual.ts'
 
 /** An edit of s that should bring an attribute. */
 export type Raise = {
@@ -23,6 +24,8 @@ export type Raise = {
   readonly value?: number
   /** Instead: what is added to all of s, [m]; s stays at least 0. */
   readonly shift?: readonly number[]
+  /** Of a random one: the raise it is the measure for; of all of them where it is absent. */
+  readonly of?: string
   /** Pictures that its effect is averaged over, those that lack the attribute; default all. */
   readonly among?: readonly number[]
 }
@@ -79,7 +82,7 @@ export async function raiseEffects(
 }
 
 function raised(patronus: Patronus, s: Tensor, { prototypes, value, shift }: Raise): Tensor {
-  if (shift) return map(s, (old, i) => Math.max(0, old + shift[i % shift.length]))
+  if (shift) return stepped(s, shift)
   return prototypes.reduce((edited, j) => withColumn(edited, j, value ?? maximumOf(j, patronus.info, s)), s)
 }
 
@@ -122,27 +125,25 @@ export function raisesOf(s: Tensor, data: DataSet, top: number): Raise[] {
 export function usualShifts(s: Tensor, data: DataSet, top: number): Raise[] {
   return raisesOf(s, data, top).map(raise => {
     const labels = attribute(data, raise.name)
-    const meanWith = (label: number) => columnMeans(s, i => labels[i] === label)
-    const [without, having] = [meanWith(0), meanWith(1)]
-    return { ...raise, shift: having.map((value, j) => value - without[j]) }
+    return { ...raise, shift: usualStep(s, i => labels[i] === 1) }
   })
 }
 
-/** Means over the rows of [N,m] that are wanted. */
-function columnMeans({ shape: [N, m], data }: Tensor, wanted: (row: number) => boolean): number[] {
-  const rows = Array.from({ length: N }, (_, i) => i).filter(wanted)
-  return Array.from({ length: m }, (_, j) => rows.reduce((sum, i) => sum + data[i * m + j], 0) / rows.length)
-}
-
-/** Each edit's step dealt out to other prototypes at random: as large a change of s that stands for nothing. */
+/**
+ * Each edit's step dealt out to other prototypes at random: as large a change of s that stands for nothing. Every edit gets equally
+ * many, at least `groups` in all; how much moves by itself depends on how large the step is.
+ */
 export function shuffledShifts(raises: readonly Raise[], groups: number, seed: number): Raise[] {
-  const shifts = raises.flatMap(({ shift }) => (shift ? [shift] : []))
-  if (shifts.length === 0) return []
-  return Array.from({ length: groups }, (_, g) => {
-    const shift = shifts[g % shifts.length]
-    const order = shuffled(shift.length, seed + g)
-    return { name: `random ${g + 1}`, prototypes: [], shift: shift.map((_, j) => shift[order[j]]) }
-  })
+  const stepping = raises.filter(({ shift }) => shift)
+  if (stepping.length === 0) return []
+  const rounds = Math.ceil(groups / stepping.length)
+  return stepping.flatMap(({ name, shift, among }, i) =>
+    Array.from({ length: rounds }, (_, round) => {
+      const order = shuffled(shift!.length, seed + i * rounds + round)
+      const dealt = { name: `${name}, dealt out at random${rounds > 1 ? ` ${round + 1}` : ''}`, of: name, prototypes: [] }
+      return { ...dealt, ...(among && { among }), shift: Array.from(order, j => shift![j]) }
+    }),
+  )
 }
 
 /** `groups` sets of `size` prototypes drawn at random from those that none of `except` holds: what raising anything does. */
@@ -185,7 +186,8 @@ export function suspiciousPairs(
     attributes.flatMap((read, b) => {
       if (read === raise.name || apart(read, raise.name)) return []
       const same = control?.raises.find(other => other.raise.name === raise.name)?.shifts[b]
-      const noise = Math.max(...[diagnosis.unchanged, ...random].map(effect => Math.abs(effect.shifts[b].mean)))
+      const own = random.filter(({ raise: { of } }) => of === undefined || of === raise.name)
+      const noise = Math.max(...[diagnosis.unchanged, ...own].map(effect => Math.abs(effect.shifts[b].mean)))
       const explained = Math.max(noise, Math.abs(same?.mean ?? 0))
       const suspicion = Math.max(0, Math.abs(shifts[b].mean) - explained)
       return [{ raised: raise.name, read, shift: shifts[b], ...(same && { control: same }), random: noise, suspicion }]

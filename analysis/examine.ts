@@ -16,6 +16,7 @@ import {
 import { encodeIn } from './batches.ts'
 import type { Hooks } from './sampling.ts'
 import { standFor } from './stand-for.ts'
+import type { EditKind } from './usual.ts'
 
 export type ExamineOptions = {
   /** Groups to raise; default: what stands for `attributes`. */
@@ -28,8 +29,8 @@ export type ExamineOptions = {
    * How an attribute is brought into s: its prototypes to their `maximum` (the paper's way, default), or all of s by what is `usual`
    * with it and not without it. Groups of one's own are raised to the maximum.
    */
-  readonly edit?: 'maximum' | 'usual'
-  /** Groups of random prototypes raised for comparison. */
+  readonly edit?: EditKind
+  /** Random groups raised for comparison; of the usual edit each attribute gets at least one, 0 for none. */
   readonly random: number
   /** The first so many pictures are formed again; the first so many tell what stands for what (default all). */
   readonly pictures: number

@@ -30,7 +30,7 @@ async function atlas(checkpoint: string, options: AtlasOptions): Promise<void> {
     const isPutBeside = options.beside && !prototypes && checkpoint.endsWith('.safetensors')
     const { prototypes: all, image } = patronus.info.config
     if (isPutBeside) sheetFor(all.count, options.faces, image) // what cannot be written need not be computed
-    const made = await drawAtlas(subject, patronus, options, prototypes)
+    const made = await drawAtlas(subject, patronus, options, { prototypes })
     const files = await writeReport(options.out, `${patronus.info.name}-atlas`, atlasReport(made, patronus.info, facts))
     if (isPutBeside) files.push(...(await writeAtlas(checkpoint.replace(/\.safetensors$/, ''), made, patronus.id)))
     process.stdout.write(files.map(file => `${file}\n`).join(''))

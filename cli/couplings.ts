@@ -1,10 +1,16 @@
 import type { Command } from 'commander'
+import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { drawAtlas, type DrawOptions } from './draw-atlas.ts'
-import { whole } from './options.ts'
+import { editOption, whole } from './options.ts'
 import { subjectCommand, withSubject, type Subject, type SubjectOptions } from './subject.ts'
 
-type CouplingsOptions = SubjectOptions & DrawOptions & { readonly control?: string; readonly latents: number }
+type CouplingsOptions = SubjectOptions & DrawOptions & CouplingsHow & { readonly control?: string }
+
+type CouplingsHow = DrawOptions & {
+  readonly latents: number
+  readonly edit: EditKind
+}
 
 /** `patronus couplings`: shortcuts where nobody has labels. */
 export const couplingsCommand = (): Command =>
@@ -13,7 +19,15 @@ export const couplingsCommand = (): Command =>
     .option('--faces <n>', 'test pictures each prototype is raised on', whole(2, 64), 8)
     .option('--steps <K>', 'steps of inversion and sampling', whole(2, 1000), 25)
     .option('--batch <n>', 'pictures a network call', whole(1, 512), 32)
-    .option('--latents <n>', 'test pictures by which prototypes of both models are matched', whole(10), 500)
+    .option(
+      '--latents <n>',
+      'test pictures that say what is usual, and by which prototypes of both models are matched',
+      whole(10),
+      500,
+    )
+    .addOption(
+      editOption('raise a prototype alone to its maximum, or move all of s to what is usual where it is strong', 'usual'),
+    )
     .addHelpText('after', '\nUses the atlas; Ctrl-C stops, the same command goes on where it stopped.')
     .action(couple)
 
@@ -44,7 +58,7 @@ async function couple(checkpoint: string, options: CouplingsOptions): Promise<vo
 export async function findCouplings(
   subject: Subject,
   control: Patronus | undefined,
-  options: DrawOptions & { readonly seed: number; readonly latents: number },
+  { latents, edit, ...options }: CouplingsHow & { readonly seed: number },
 ) {
   const [{ couplings, readAnswers }, { encodeIn }, { countOf, firstPictures }] = await Promise.all([
     import('../analysis/couplings.ts'),
@@ -52,13 +66,14 @@ export async function findCouplings(
     import('../analysis/data-set.ts'),
   ])
   const { patronus, test } = subject
-  const atlas = await drawAtlas(subject, patronus, options)
-  const latents = firstPictures(test, Math.min(options.latents, countOf(test)))
-  const clean = control && {
-    answers: await readAnswers(await drawAtlas(subject, control, options), control),
-    s: (await encodeIn(patronus, latents)).s,
-    cleanS: (await encodeIn(control, latents)).s,
+  const pictures = firstPictures(test, Math.min(latents, countOf(test)))
+  const draw = async (model: Patronus) => {
+    const { s } = await encodeIn(model, pictures)
+    return { s, atlas: await drawAtlas(subject, model, options, edit === 'usual' ? { usual: s } : {}) }
   }
+  const { s, atlas } = await draw(patronus)
+  const theirs = control && { ...(await draw(control)), reader: control }
+  const clean = theirs && { answers: await readAnswers(theirs.atlas, theirs.reader), s, cleanS: theirs.s }
   const reader = control ?? patronus
-  return { atlas, couplings: couplings(atlas, await readAnswers(atlas, reader), reader, { seed: options.seed, clean }) }
+  return { atlas, edit, couplings: couplings(atlas, await readAnswers(atlas, reader), reader, { seed: options.seed, clean }) }
 }

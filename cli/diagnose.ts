@@ -1,10 +1,11 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import type { Diagnosis, Raise } from '../analysis/diagnose.ts'
 import type { ExamineOptions } from '../analysis/examine.ts'
 import { parsePrototypes } from '../analysis/edits.ts'
+import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { Failure } from './failure.ts'
-import { collected, whole } from './options.ts'
+import { collected, editOption, whole } from './options.ts'
 import { subjectCommand, withSubject, type SubjectOptions } from './subject.ts'
 
 type DiagnoseOptions = SubjectOptions & {
@@ -13,7 +14,7 @@ type DiagnoseOptions = SubjectOptions & {
   readonly pictures: number
   readonly latents: number
   readonly top: number
-  readonly edit: 'maximum' | 'usual'
+  readonly edit: EditKind
   readonly random: number
   readonly steps: number
   readonly batch: number
@@ -27,12 +28,8 @@ export const diagnoseCommand = (): Command =>
     .option('--pictures <n>', 'test pictures that are formed again', whole(1), 50)
     .option('--latents <n>', 'test pictures that tell which prototypes stand for what', whole(2), 1000)
     .option('--top <k>', 'prototypes that stand for an attribute', whole(1), 2)
-    .addOption(
-      new Option('--edit <how>', 'bring A by its prototypes at their maximum, or by moving all of s to what is usual with A')
-        .choices(['maximum', 'usual'])
-        .default('maximum'),
-    )
-    .option('--random <n>', 'groups of random prototypes raised for comparison', whole(0), 4)
+    .addOption(editOption('bring A by its prototypes at their maximum, or by moving all of s to what is usual with A', 'maximum'))
+    .option('--random <n>', 'random groups raised for comparison; with --edit usual, at least one an attribute', whole(0), 4)
     .option('--steps <K>', 'steps of inversion and sampling', whole(2, 1000), 25)
     .option('--batch <n>', 'pictures a network call', whole(1, 512), 16)
     .action(diagnose)

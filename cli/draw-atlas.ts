@@ -1,6 +1,7 @@
 import type { Atlas } from '../analysis/atlas.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { folderArtefacts } from './artefacts.ts'
+import type { Tensor } from '../model/tensor.ts'
 import type { Subject } from './subject.ts'
 
 export type DrawOptions = { readonly faces: number; readonly steps: number; readonly batch: number }
@@ -10,13 +11,13 @@ export async function drawAtlas(
   { test, reporter, signal }: Subject,
   patronus: Patronus,
   { faces, steps, batch }: DrawOptions,
-  prototypes?: readonly number[],
+  how: { readonly prototypes?: readonly number[]; readonly usual?: Tensor } = {},
 ): Promise<Atlas> {
   const [{ makeAtlas }, { firstPictures }] = await Promise.all([
     import('../analysis/atlas.ts'),
     import('../analysis/data-set.ts'),
   ])
-  return makeAtlas(patronus, firstPictures(test, faces), { steps, batch, prototypes }, folderArtefacts(), {
+  return makeAtlas(patronus, firstPictures(test, faces), { steps, batch, ...how }, folderArtefacts(), {
     onStep: (done, total) => {
       signal.throwIfAborted()
       reporter.step(done, total, `steps of ${batch} pictures, ${patronus.info.name}`)

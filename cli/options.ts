@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import type { EditKind } from '../analysis/usual.ts'
 import type { DeviceName } from '../engine/device.ts'
 
 /** Options that several commands share, and the readers of their values. */
@@ -12,6 +13,9 @@ export const deviceOption = (): Option =>
 /** Gradient steps are always compiled. */
 export const trainingDeviceOption = (): Option =>
   new Option('--device <name>', 'where networks run').choices(compiled).default('auto')
+
+export const editOption = (help: string, initial: EditKind): Option =>
+  new Option('--edit <how>', help).choices(['maximum', 'usual'] satisfies EditKind[]).default(initial)
 
 /** A whole number from `min` to `max`. */
 export const whole =

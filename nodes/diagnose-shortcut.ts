@@ -15,6 +15,7 @@ import {
   type Diagnosed,
   type Moved,
 } from '../analysis/reports/diagnose.ts'
+import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import { cellSize, drawGrid } from './draw-grid.ts'
@@ -60,7 +61,7 @@ export default defineNode({
       default: 2,
       min: 0,
       max: 64,
-      help: 'How many groups of random prototypes are raised, too: what moves then moves by itself.',
+      help: 'How many random groups are raised, too (with the usual edit at least one an attribute): what moves then moves by itself.',
     },
     steps: { type: 'INT', default: 20, min: 2, max: 1000, help: 'Steps of the inversion and of each sampling.' },
     seed: { type: 'INT', default: 1, min: 0, max: 4294967295, seed: true, help: 'Draws the random groups and the bootstrap.' },
@@ -103,7 +104,7 @@ export default defineNode({
       throw new Error(
         'attribute_a: name what the prototypes stand for, so that the same can be raised in the control; or unlink it',
       )
-    const options = { ...how, edit: edit as 'maximum' | 'usual', ...(raised !== '' && { attributes: [raised] }) }
+    const options = { ...how, edit: edit as EditKind, ...(raised !== '' && { attributes: [raised] }) }
     const stages = control ? 2 : 1
     const found = await examineHere(context, model, data, { ...options, raises }, [0, stages])
     const clean = control && (await examineHere(context, control, data, { ...options, random: 0 }, [1, stages]))

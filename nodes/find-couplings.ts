@@ -1,11 +1,12 @@
-import { makeAtlas, type Atlas } from '../analysis/atlas.ts'
-import { couplings, partnerOf, readAnswers, type Coupling } from '../analysis/couplings.ts'
+import { makeAtlas, type Atlas, type AtlasOptions } from '../analysis/atlas.ts'
+import { couplings, partnerOf, readAnswers, type CleanModel, type Coupling } from '../analysis/couplings.ts'
 import { drawBox, enlarge, enlargement, scaled } from '../analysis/overlay.ts'
 import type { PictureGrid } from '../analysis/picture-grid.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
 import { prototypeLabel } from '../analysis/ranges.ts'
 import { encodeIn } from '../analysis/batches.ts'
 import { couplingsSummary, couplingTable, listed, type Coupled } from '../analysis/reports/couplings.ts'
+import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import { cellSize, drawGrid } from './draw-grid.ts'
@@ -43,24 +44,43 @@ export default defineNode({
     match: {
       type: 'IMAGE',
       optional: true,
-      help: "Pictures by which the control's prototypes are matched with the model's, the more the better; without them those of images, which are few for that.",
+      help: "Pictures that say what is usual, and by which the control's prototypes are matched with the model's, the more the better; without them those of images, which are few for that.",
+    },
+    edit: {
+      type: 'COMBO',
+      options: ['maximum', 'usual'],
+      default: 'maximum',
+      optional: true,
+      help: 'How a prototype is raised: alone to its maximum, or by moving all of s to what is usual where it is strong, which brings what it stands for more surely.',
     },
   },
   outputs: {
     table: { type: 'TABLE', help: 'The strongest couplings: what was raised, what answered, by how much, and where.' },
     figure: { type: 'IMAGE', help: 'The strongest in pictures: nothing raised, and the prototype raised with its patch framed.' },
   },
-  async run({ model, images, prototypes, steps, seed, control, match = images }, context) {
+  async run({ model, images, prototypes, steps, seed, control, match = images, edit = 'maximum' }, context) {
     if (images.shape[0] < 2)
       throw new Error(`images: wanted at least 2 pictures, got ${images.shape[0]}; one alone cannot say how sure an answer is`)
     const wanted = listedPrototypes(prototypes, model.info)
-    const draw = (patronus: Patronus, chosen: readonly number[], stage: number) =>
-      atlasHere(context, patronus, images, { steps, prototypes: chosen }, [stage, control ? 2 : 1])
-    const atlas = await draw(model, wanted, 0)
-    const clean = control && (await cleanModel(model, control, match, wanted, chosen => draw(control, chosen, 1)))
+    const sOf = async (patronus: Patronus) => (await encodeIn(patronus, toModel(match, patronus.info.config))).s
+    const draw = (patronus: Patronus, s: Tensor, chosen: readonly number[], stage: number) =>
+      atlasHere(context, patronus, images, { steps, prototypes: chosen, ...(edit === 'usual' && { usual: s }) }, [
+        stage,
+        control ? 2 : 1,
+      ])
+    const s = await sOf(model)
+    const atlas = await draw(model, s, wanted, 0)
+    const clean =
+      control && (await cleanModel(control, { s, cleanS: await sOf(control) }, wanted, (...what) => draw(control, ...what, 1)))
     const reader = control ?? model
     const found = couplings(atlas, await readAnswers(atlas, reader), reader, { seed, clean })
-    const all: Coupled = { info: model.info, ...(control && { control: control.info }), atlas, couplings: found }
+    const all: Coupled = {
+      info: model.info,
+      ...(control && { control: control.info }),
+      atlas,
+      edit: edit as EditKind,
+      couplings: found,
+    }
     const figure = await drawGrid(context, gridOf(all))
     const table = roundedTable(couplingTable(found.slice(0, listed), model.info, reader.info))
     const shown = await context.saveImages(figure, { type: 'temp', prefix: 'couplings' })
@@ -77,7 +97,7 @@ function atlasHere(
   context: Context,
   model: Patronus,
   images: Tensor,
-  options: { steps: number; prototypes: readonly number[] },
+  options: AtlasOptions,
   [stage, stages]: readonly [number, number],
 ): Promise<Atlas> {
   const { onStep } = liveSteps(context)
@@ -88,16 +108,13 @@ function atlasHere(
 
 /** Only those prototypes of the clean model are raised that go with one that was raised in the other. */
 async function cleanModel(
-  model: Patronus,
   control: Patronus,
-  match: Tensor,
+  matched: Pick<CleanModel, 's' | 'cleanS'>,
   raised: readonly number[],
-  draw: (chosen: readonly number[]) => Promise<Atlas>,
-) {
-  const s = (await encodeIn(model, toModel(match, model.info.config))).s
-  const cleanS = (await encodeIn(control, toModel(match, control.info.config))).s
-  const partners = [...new Set(raised.map(j => partnerOf(j, { s, cleanS }).prototype))].sort((a, b) => a - b)
-  return { answers: await readAnswers(await draw(partners), control), s, cleanS }
+  draw: (s: Tensor, chosen: readonly number[]) => Promise<Atlas>,
+): Promise<CleanModel> {
+  const partners = [...new Set(raised.map(j => partnerOf(j, matched).prototype))].sort((a, b) => a - b)
+  return { answers: await readAnswers(await draw(matched.cleanS, partners), control), ...matched }
 }
 
 function gridOf({ atlas, couplings, info, control }: Coupled): PictureGrid {

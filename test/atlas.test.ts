@@ -1,6 +1,7 @@
 import { makeAtlas, meanCosine, type Atlas } from '../analysis/atlas.ts'
 import { decodePart, encodePart, type AtlasPart } from '../analysis/atlas-part.ts'
 import type { Artefacts } from '../analysis/artefacts.ts'
+import { stepped, usualWith } from '../analysis/usual.ts'
 import { atlasReport } from '../analysis/reports/atlas.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { gaussian } from '../model/noise.ts'
@@ -69,6 +70,23 @@ describe.each([1, 3] as const)('the atlas of a model of %i colours', channels =>
     const third = counted(model)
     expect(whole(await make(third.patronus, stopped.artefacts))).toEqual(whole(straight))
     expect(third.calls()).toBe(0)
+  })
+
+  test('raises the usual way by the step of the pictures where a prototype is strong, and shares no part with the other way', async () => {
+    const { artefacts } = shelf()
+    const usual = map(gaussian([40, 4], 8), Math.abs)
+    const alone = await make(model, artefacts)
+    const seen: Tensor[] = []
+    const watched = { ...model, denoiser: (s: Tensor) => (seen.push(s), model.denoiser(s)) }
+    const milder = await makeAtlas(watched, faces(2, channels), { ...options, usual }, artefacts)
+    expect([...milder.rebuilt.data]).toEqual([...alone.rebuilt.data])
+    expect([...milder.images.data]).not.toEqual([...alone.images.data])
+    const { s } = await model.encode(faces(2, channels))
+    for (const { prototype, value } of milder.entries) {
+      const wanted = stepped(s, usualWith(usual, prototype))
+      expect(seen.some(({ data }) => data.every((v, i) => v === wanted.data[i]))).toBe(true)
+      expect(value).toBeCloseTo((wanted.data[prototype] + wanted.data[4 + prototype]) / 2, 6)
+    }
   })
 
   test('makes a spoilt part again and no other', async () => {

@@ -90,7 +90,7 @@ describe.each([1, 3] as const)('answers read by a model of %i colours', channels
         expect(raised).not.toBe(answers)
         expect(answer.interval!.low <= answer.mean && answer.mean <= answer.interval!.high).toBe(true)
       }
-      expect(badNumbers(couplingsReport({ info: model.info, atlas, couplings: found }, []))).toEqual([])
+      expect(badNumbers(couplingsReport({ info: model.info, atlas, edit: 'maximum', couplings: found }, []))).toEqual([])
     }
   })
 
@@ -145,8 +145,21 @@ describe('couplings', () => {
     const subtracted = found.find(({ raised, answers }) => raised === 0 && answers === 2)!
     expect(subtracted.excess).toBeCloseTo(0.1, 1)
     expect(subtracted.clean!.prototype).toBe(3)
-    const all = { info: model.info, control: model.info, atlas: atlas(), couplings: found }
+    const all = { info: model.info, control: model.info, atlas: atlas(), edit: 'usual' as const, couplings: found }
     expect(badNumbers(couplingsReport(all, []))).toEqual([])
+  })
+
+  test('that are sure come before larger ones that hang on a single picture', () => {
+    const [steady, chance] = [answersOf([[0, 0, 2, 0], none, none, none])[0], answersOf([none, none, none, none])[1]]
+    // Prototype 3 answers to 1 by 15 in one picture of five, and by .1 in the others.
+    const once = {
+      ...chance,
+      changes: tensor([5, 4], [...[0, 0, 0, 15], ...Array.from({ length: 4 }, () => [0, 0, 0, 0.1]).flat()]),
+    }
+    const found = couplings(atlas(), [steady, once], model, { seed: 1 })
+    expect(found.slice(0, 2).map(({ raised, answers }) => [raised, answers])).toEqual([[0, 2], [1, 3]]) // prettier-ignore
+    expect(found[1].excess).toBeGreaterThan(found[0].excess)
+    expect(found[1].sure).toBeLessThan(found[0].sure)
   })
 
   test('of constant s are matched with nothing in particular, and never NaN', () =>

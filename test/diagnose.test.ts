@@ -166,6 +166,11 @@ describe('what stands for an attribute', () => {
     for (const other of [one, two]) expect([...other.shift!].sort()).toEqual([...shift].sort())
     expect(one.shift).not.toEqual(two.shift)
     expect(shuffledShifts([{ name: 'a', prototypes: [1] }], 2, 3)).toEqual([])
+    // As many for each edit, though fewer were asked for, and over the same pictures.
+    const small = { name: 'small', prototypes: [], shift: [0.1, 0, 0, 0, 0], among: [4] }
+    const dealt = shuffledShifts([...raises, small], 1, 3)
+    expect(dealt.map(({ of, among }) => [of, among])).toEqual([['hat', undefined], ['small', [4]]]) // prettier-ignore
+    expect([...dealt[1].shift!].sort()).toEqual([0, 0, 0, 0, 0.1])
   })
 
   test('random groups hold no prototype that was named, none twice, and are the same for the same seed', () => {
@@ -212,6 +217,10 @@ describe('pairs', () => {
     const clean = diagnosis([effect('black', [0.9, -0.8, -0.48])])
     const [first] = suspiciousPairs(biased, [], clean, [['black', 'blond']])
     expect([first.raised, first.read, first.control]).toEqual(['blond', 'smile', undefined])
+    // A step as large as another edit's is the measure for that one alone.
+    const large = effect('dealt out', [0, 0, -0.45])
+    const pairs = suspiciousPairs(biased, [{ ...large, raise: { ...large.raise, of: 'black' } }], undefined, [['black', 'blond']])
+    expect(pairs.map(({ raised, random }) => [raised, Number(random.toFixed(2))])).toEqual([['blond', 0], ['smile', 0], ['black', 0.45], ['smile', 0]]) // prettier-ignore
     const shaky = diagnosis(biased.raises, [0, 0, -0.4])
     expect(suspiciousPairs(shaky, [], undefined, [['black', 'blond']])[0].suspicion).toBeCloseTo(0.1, 6)
   })

@@ -24,7 +24,7 @@ test('a shortcut holds only when the drop is large and surely not 0, and the cle
 })
 
 test('a coupling counts when it is among the first five, and its place is told in any case', () => {
-  const coupling = (raised: number, answers: number): Coupling => ({ raised, answers, answer: { mean: 1, interval: null }, excess: 1, from: { x: 0, y: 0 }, to: { x: 0, y: 0 } }) // prettier-ignore
+  const coupling = (raised: number, answers: number): Coupling => ({ raised, answers, answer: { mean: 1, interval: null }, excess: 1, sure: 1, from: { x: 0, y: 0 }, to: { x: 0, y: 0 } }) // prettier-ignore
   const list = [1, 2, 3, 4, 5, 6].map(k => coupling(k, 10 + k))
   expect(heldOf(couplingClaims(list, new Set([5]), new Set([15])))).toEqual([true])
   const [late] = couplingClaims(list, new Set([6]), new Set([16]))

@@ -5,6 +5,7 @@ import type { Coupling } from '../couplings.ts'
 import { colored } from '../pixels.ts'
 import { prototypeLabel } from '../ranges.ts'
 import type { Figure, Report, Table } from '../report.ts'
+import type { EditKind } from '../usual.ts'
 
 /** All that the page is made of. */
 export type Coupled = {
@@ -12,6 +13,8 @@ export type Coupled = {
   /** The clean model, whose encoder read the pictures. */
   readonly control?: CheckpointInfo
   readonly atlas: Atlas
+  /** How prototypes were raised. */
+  readonly edit: EditKind
   readonly couplings: readonly Coupling[]
 }
 
@@ -21,24 +24,29 @@ const shown = 8
 
 /** Couplings without labels as a page. */
 export function couplingsReport(coupled: Coupled, facts: Report['facts']): Report {
-  const { info, control, atlas, couplings } = coupled
+  const { info, control, couplings } = coupled
   const reader = control ?? info
   return {
     title: `Couplings of ${info.name}, without labels`,
     summary: couplingsSummary(coupled),
     sections: [
       { heading: 'Couplings, the strongest first', tables: [couplingTable(couplings.slice(0, listed), info, reader)] },
-      { heading: 'What it looks like', figures: couplingFigures(couplings, atlas, info) },
+      { heading: 'What it looks like', figures: couplingFigures(coupled) },
     ],
     facts,
   }
 }
 
+const raisedBy = {
+  maximum: 'alone to its maximum',
+  usual: 'by moving all of s to what is usual where it is strong',
+} as const
+
 /** What was done and the strongest coupling, in two sentences. */
-export function couplingsSummary({ info, control, atlas, couplings }: Coupled): string[] {
+export function couplingsSummary({ info, control, atlas, couplings, edit }: Coupled): string[] {
   const [first] = couplings
   return [
-    `Each prototype was raised on ${atlas.faces} pictures; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
+    `Each prototype was raised on ${atlas.faces} pictures, ${raisedBy[edit]}; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
     first
       ? `The strongest: raising ${prototypeLabel(first.raised, info)} moves ${prototypeLabel(first.answers, control ?? info)} by ${first.excess.toFixed(1)} standard deviations${control ? ' more than in the clean model' : ''}, ${Math.round(distance(first))} pixels away.`
       : 'No prototype answers to another with an interval away from 0.',
@@ -49,11 +57,12 @@ const distance = ({ from, to }: Coupling): number => Math.hypot(from.x - to.x, f
 
 export const couplingTable = (couplings: readonly Coupling[], info: CheckpointInfo, reader: CheckpointInfo): Table => ({
   title: 'Couplings',
-  columns: ['raised', 'answers', 'excess', 'answer', 'low', 'high', 'in the clean model', 'to its prototype', 'alike', 'from x', 'from y', 'to x', 'to y'], // prettier-ignore
-  rows: couplings.map(({ raised, answers, excess, answer, clean, from, to }) => [
+  columns: ['raised', 'answers', 'excess', 'surely', 'answer', 'low', 'high', 'in the clean model', 'to its prototype', 'alike', 'from x', 'from y', 'to x', 'to y'], // prettier-ignore
+  rows: couplings.map(({ raised, answers, excess, sure, answer, clean, from, to }) => [
     prototypeLabel(raised, info),
     prototypeLabel(answers, reader),
     excess,
+    sure,
     answer.mean,
     answer.interval?.low ?? null,
     answer.interval?.high ?? null,
@@ -65,7 +74,7 @@ export const couplingTable = (couplings: readonly Coupling[], info: CheckpointIn
 })
 
 /** One figure a raised prototype, of the strongest couplings. */
-function couplingFigures(couplings: readonly Coupling[], atlas: Atlas, info: CheckpointInfo): Figure[] {
+function couplingFigures({ couplings, atlas, info, edit }: Coupled): Figure[] {
   const raised = [...new Set(couplings.map(coupling => coupling.raised))].slice(0, shown)
   const picture = (images: Tensor) => colored(map(images, v => (v + 1) / 2))
   return raised.flatMap(j => {
@@ -73,7 +82,7 @@ function couplingFigures(couplings: readonly Coupling[], atlas: Atlas, info: Che
     return [
       {
         title: `Prototype ${prototypeLabel(j, info)} raised`,
-        caption: 'Above: formed again with nothing raised. Below: with the prototype raised to its maximum.',
+        caption: `Above: formed again with nothing raised. Below: with the prototype raised ${raisedBy[edit]}.`,
         images: concat([picture(atlas.rebuilt), picture(rows(atlas.images, i * atlas.faces, (i + 1) * atlas.faces))]),
         columns: atlas.faces,
         rowLabels: ['nothing raised', `${j} raised`],

@@ -191,7 +191,7 @@ async function coupled(setting: Setting, subject: Subject, clean: Subject['patro
     import('../../analysis/reports/couplings.ts'),
   ])
   const { patronus, facts } = subject
-  const found = await findCouplings(subject, clean, { ...drawing, latents: 500, seed: setting.seed })
+  const found = await findCouplings(subject, clean, { ...drawing, latents: 500, edit: 'usual', seed: setting.seed })
   await page(setting, 'couplings', couplingsReport({ info: patronus.info, control: clean.info, ...found }, facts))
   const hair = await telling(subject, patronus, 'black hair')
   return couplingClaims(found.couplings, hair, await telling(subject, clean, 'smiling'))
