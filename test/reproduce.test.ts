@@ -26,10 +26,12 @@ test('a shortcut holds only when the drop is large and surely not 0, and the cle
 test('a coupling counts when it is among the first five, and its place is told in any case', () => {
   const coupling = (raised: number, answers: number): Coupling => ({ raised, answers, answer: { mean: 1, interval: null }, excess: 1, sure: 1, from: { x: 0, y: 0 }, to: { x: 0, y: 0 } }) // prettier-ignore
   const list = [1, 2, 3, 4, 5, 6].map(k => coupling(k, 10 + k))
-  expect(heldOf(couplingClaims(list, new Set([5]), new Set([15])))).toEqual([true])
-  const [late] = couplingClaims(list, new Set([6]), new Set([16]))
-  expect(late).toMatchObject({ held: false, measured: expect.stringContaining('place 6 of 6') })
-  expect(couplingClaims(list, new Set([1]), new Set([16]))[0]).toMatchObject({ held: false, measured: expect.stringContaining('not in the list') }) // prettier-ignore
+  const telling = (hair: number, mouth: number) => ({ hair: new Set([hair]), mouth: new Set([mouth]) })
+  expect(heldOf(couplingClaims(list, telling(5, 0), telling(0, 15)))).toEqual([true])
+  expect(heldOf(couplingClaims(list, telling(0, 5), telling(15, 0)))).toEqual([true])
+  const [late] = couplingClaims(list, telling(6, 0), telling(0, 16))
+  expect(late).toMatchObject({ held: false, measured: expect.stringContaining('mouth answers: place 6; mouth raised, hair answers: not in the list; of 6.') }) // prettier-ignore
+  expect(heldOf(couplingClaims(list, telling(1, 2), telling(13, 16)))).toEqual([false])
 })
 
 test('the distinct loss is compared with what another seed does, and an atlas with chance', () => {

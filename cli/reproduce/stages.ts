@@ -7,7 +7,15 @@ import type { QualityReport } from '../../train/quality-report.ts'
 import type { Reporter } from '../../train/progress.ts'
 import { withSubject, type Subject } from '../subject.ts'
 import type { Claim } from './claim.ts'
-import { ablationClaims, atlasClaims, couplingClaims, emergenceClaims, qualityClaims, shortcutClaims } from './claims.ts'
+import {
+  ablationClaims,
+  atlasClaims,
+  couplingClaims,
+  emergenceClaims,
+  qualityClaims,
+  shortcutClaims,
+  type Telling,
+} from './claims.ts'
 
 /** The experiments, each a part that can be made alone. */
 
@@ -193,12 +201,11 @@ async function coupled(setting: Setting, subject: Subject, clean: Subject['patro
   const { patronus, facts } = subject
   const found = await findCouplings(subject, clean, { ...drawing, latents: 500, edit: 'usual', seed: setting.seed })
   await page(setting, 'couplings', couplingsReport({ info: patronus.info, control: clean.info, ...found }, facts))
-  const hair = await telling(subject, patronus, 'black hair')
-  return couplingClaims(found.couplings, hair, await telling(subject, clean, 'smiling'))
+  return couplingClaims(found.couplings, await telling(subject, patronus), await telling(subject, clean))
 }
 
 /** The ten prototypes that tell an attribute best, by presence or absence: the authors' number (spec 6.8). */
-async function telling({ test }: Subject, model: Subject['patronus'], name: string): Promise<Set<number>> {
+async function telling({ test }: Subject, model: Subject['patronus']): Promise<Telling> {
   const [{ encodeIn }, { attribute, firstPictures }, { aurocMatrix }, { fromTensor }] = await Promise.all([
     import('../../analysis/batches.ts'),
     import('../../analysis/data-set.ts'),
@@ -206,9 +213,12 @@ async function telling({ test }: Subject, model: Subject['patronus'], name: stri
     import('../../analysis/metrics/matrix.ts'),
   ])
   const { s } = await encodeIn(model, firstPictures(test, 1000))
-  const [row] = aurocMatrix(fromTensor(s), [attribute(test, name).subarray(0, 1000)])
-  const order = [...(row ?? [])].map((value, j) => ({ value, j })).sort((a, b) => b.value - a.value)
-  return new Set(order.slice(0, 10).map(({ j }) => j))
+  const best = (name: string) => {
+    const [row] = aurocMatrix(fromTensor(s), [attribute(test, name).subarray(0, 1000)])
+    const order = [...(row ?? [])].map((value, j) => ({ value, j })).sort((a, b) => b.value - a.value)
+    return new Set(order.slice(0, 10).map(({ j }) => j))
+  }
+  return { hair: best('black hair'), mouth: best('smiling') }
 }
 
 const ablation: Experiment = {
