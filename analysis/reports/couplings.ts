@@ -1,7 +1,7 @@
 import type { CheckpointInfo } from '../../engine/patronus.ts'
 import { concat, map, rows, type Tensor } from '../../model/tensor.ts'
 import type { Atlas } from '../atlas.ts'
-import type { Coupling } from '../couplings.ts'
+import type { Coupling, Place } from '../couplings.ts'
 import { colored } from '../pixels.ts'
 import { prototypeLabel } from '../ranges.ts'
 import type { Figure, Report, Table } from '../report.ts'
@@ -55,21 +55,37 @@ export function couplingsSummary({ info, control, atlas, couplings, edit }: Coup
 
 const distance = ({ from, to }: Coupling): number => Math.hypot(from.x - to.x, from.y - to.y)
 
+const pixel = ({ x, y }: Place): string => `${Math.round(x)}, ${Math.round(y)}`
+
 export const couplingTable = (couplings: readonly Coupling[], info: CheckpointInfo, reader: CheckpointInfo): Table => ({
   title: 'Couplings',
-  columns: ['raised', 'answers', 'excess', 'surely', 'answer', 'low', 'high', 'in the clean model', 'to its prototype', 'alike', 'from x', 'from y', 'to x', 'to y'], // prettier-ignore
+  columns: [
+    'raised',
+    'answers',
+    'surely',
+    'excess',
+    'answer',
+    'low',
+    'high',
+    'clean answer',
+    'to its',
+    'alike',
+    'from x, y',
+    'to x, y',
+  ],
   rows: couplings.map(({ raised, answers, excess, sure, answer, clean, from, to }) => [
     prototypeLabel(raised, info),
     prototypeLabel(answers, reader),
-    excess,
     sure,
+    excess,
     answer.mean,
     answer.interval?.low ?? null,
     answer.interval?.high ?? null,
     clean?.answer ?? null,
     clean?.prototype ?? null,
     clean?.alike ?? null,
-    ...[from.x, from.y, to.x, to.y].map(Math.round),
+    pixel(from),
+    pixel(to),
   ]),
 })
 
