@@ -1,4 +1,5 @@
 import { dims, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { meanOf } from './metrics/statistics.ts'
 import type { Labels } from './metrics/matrix.ts'
 
@@ -31,9 +32,11 @@ export type Agreement = {
 /** Compares probabilities [N,A] with one list of 0/1 labels an attribute; above ½ reads as present. */
 export function agreement(names: readonly string[], truth: readonly Labels[], probabilities: Tensor): Agreement {
   const { N, A } = dims(probabilities, 'N A')
-  if (truth.length !== A || names.length !== A || truth.some(labels => labels.length !== N))
+  wantPictures('agreement', probabilities)
+  const counts = truth.map(labels => labels.length)
+  if (truth.length !== A || names.length !== A || counts.some(count => count !== N))
     throw new Error(
-      `agreement: ${A} attributes of ${N} pictures were read, but there are labels of ${truth.length} for ${truth.map(l => l.length)}`,
+      `agreement: ${A} attributes of ${N} pictures were read, but there are labels of ${counts.length || 'none'} (${counts.join(', ') || 'no'} pictures); give the labels of the same attributes and pictures`,
     )
   const attributes = names.map((name, a) =>
     attributeAgreement(

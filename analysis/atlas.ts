@@ -70,7 +70,10 @@ export async function makeAtlas(
 ): Promise<Atlas> {
   const faces = dims(x0, 'E H W C').E
   const wanted = prototypes ?? Array.from({ length: patronus.info.config.prototypes.count }, (_, j) => j)
-  if (faces === 0 || wanted.length === 0) throw new Error('atlas: wanted at least one picture and one prototype, got none')
+  if (faces === 0 || wanted.length === 0)
+    throw new Error(
+      `atlas: wanted at least one picture and one prototype, got none; ${faces === 0 ? 'check the folder or the selection that the pictures come from' : 'name prototypes, or none for all'}`,
+    )
   for (const j of wanted) checkPrototype(j, patronus.info)
   if (usual) checkActivations(usual, patronus.info)
   const each = Math.max(1, Math.floor(batch / faces))

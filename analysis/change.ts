@@ -1,6 +1,7 @@
 /** Where two pictures differ, and how much of that lies inside a box: whether an edit stayed where its prototype is. */
 import type { Box } from '../model/receptive-field.ts'
 import { dims, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { colored } from './pixels.ts'
 
 /** How one picture changed. Changes are on the scale of pixels, 0…1. */
@@ -24,6 +25,7 @@ export type Inside = {
 /** before, after [B,H,W,C] 0…1 → mean over channels of |after − before|, [B,H,W]. A grey picture counts as one of three equal channels. */
 export function changeMap(before: Tensor, after: Tensor): Tensor {
   const [a, b] = comparable(before, after)
+  wantPictures('change map', a)
   const { B, H, W, C } = dims(a, 'B H W C')
   const out = new Float32Array(B * H * W)
   for (let pixel = 0; pixel < out.length; pixel++) {

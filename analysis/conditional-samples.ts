@@ -4,6 +4,7 @@ import { invert } from '../model/invert.ts'
 import { linearSchedule, timesteps } from '../model/schedule.ts'
 import { concat, rows, type Tensor } from '../model/tensor.ts'
 import type { Patronus } from '../engine/patronus.ts'
+import { wantPictures } from './batches.ts'
 
 /** Many pictures through one model, a batch at a time; memory stays at one batch of work plus the results. */
 
@@ -55,6 +56,7 @@ async function finish<S>(steps: AsyncIterable<S>, onStep: () => void, signal?: A
 
 /** Pictures [N,H,W,C] from s [N,m] by DDIM (η = 0) from fresh noise. Not clipped. */
 export async function samplesFrom(patronus: Patronus, s: Tensor, options: SamplingOptions): Promise<Tensor> {
+  wantPictures('samples from s', s)
   const { steps, seed, batch = 16, signal, onProgress } = options
   const { config } = patronus.info
   const times = timesteps(config.timesteps, steps)
@@ -73,6 +75,7 @@ export async function samplesFrom(patronus: Patronus, s: Tensor, options: Sampli
 
 /** Pictures [N,H,W,C] led to noise by DDIM inversion and back, both times with their own s (spec section 3). Not clipped. */
 export async function reconstruct(patronus: Patronus, images: Tensor, options: Omit<SamplingOptions, 'seed'>): Promise<Tensor> {
+  wantPictures('reconstruction', images)
   const { steps, batch = 16, signal, onProgress } = options
   const { config } = patronus.info
   const times = timesteps(config.timesteps, steps)

@@ -46,11 +46,16 @@ export function picturesFrom(data: DataSet, from: number, to: number): Tensor {
 }
 
 /** Checks that a model can look at these pictures as they are. */
-export function checkPictures({ name, shape }: DataSet, { name: model, config: { image } }: CheckpointInfo): void {
+export function checkPictures(data: DataSet, { name: model, config: { image } }: CheckpointInfo): void {
+  const { name, shape } = data
   const wanted = [image.height, image.width, image.channels]
   if (shape.join() !== wanted.join())
     throw new Error(
       `pictures of ${name} are ${shape.join('×')}, "${model}" wants ${wanted.join('×')} (height, width, channels); bring them for the same model`,
+    )
+  if (data.images.length === 0)
+    throw new Error(
+      `${name} holds no pictures, wanted at least one picture; check the folder or the selection that they come from`,
     )
 }
 

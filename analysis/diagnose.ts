@@ -5,6 +5,7 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { random, shuffled } from '../model/noise.ts'
 import { dims, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import type { AttributeReader } from './attribute-reader.ts'
 import { attribute, type DataSet } from './data-set.ts'
 import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
@@ -64,7 +65,7 @@ export async function raiseEffects(
   { onStep }: Hooks = {},
 ): Promise<Diagnosis> {
   const { N } = dims(x0, 'N H W C')
-  if (N === 0) throw new Error('diagnosis: wanted at least one picture, got none')
+  wantPictures('diagnosis', x0)
   for (const { prototypes } of raises) prototypes.forEach(j => checkPrototype(j, patronus.info))
   const { s } = await patronus.encode(x0)
   const before = await reader.probabilities(x0)

@@ -6,6 +6,7 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { timesteps } from '../model/schedule.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { bootstrapInterval } from './metrics/bootstrap.ts'
 import { changeOf, finished, stepsOf } from './partial-edit.ts'
 import { invertThrough, type Hooks } from './sampling.ts'
@@ -35,6 +36,7 @@ export async function editStrength(
   { steps, levels = 6, pictures = 8 }: StrengthOptions,
   { onStep }: Hooks = {},
 ): Promise<StrengthCurve[]> {
+  wantPictures('edit depth', images)
   const [x0, s] = [images, all].map(x => rows(x, 0, Math.min(pictures, x.shape[0])))
   const stops = stopsOf(patronus, steps, levels)
   const total = strengthSteps(patronus, edits.length, { steps, levels })

@@ -1,6 +1,7 @@
 /** Edits of s as a person writes them, one a line, and what they do (spec sections 6.4 and 6.6). */
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import { type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { checkActivations, checkPrototype, maximumOf, paperMaximum, prototypeLabel, quantileOf } from './ranges.ts'
 
 /** `set` s_J = value; `add` to what each image has; to the prototype's own `maximum` or `minimum`; to the paper's single `max(s_X)`; to its `quantile` `value` (0…1). */
@@ -72,6 +73,7 @@ export function applyEdits(
 ): { s: Tensor; notes: string[] } {
   const { count } = info.config.prototypes
   checkActivations(s, info)
+  wantPictures('edits of s', s)
   const notes: string[] = []
   const data = s.data.slice()
   for (const edit of edits) {

@@ -2,7 +2,7 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { timesteps } from '../model/schedule.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
-import { batches, encodeIn } from './batches.ts'
+import { batches, encodeIn, wantPictures } from './batches.ts'
 import { adviseDepth, editStrength, strengthSteps, type StrengthCurve } from './edit-depth.ts'
 import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
 import { meanOf } from './metrics/statistics.ts'
@@ -78,6 +78,7 @@ export async function emergence(
   { steps, value, advise = true, batch = 16, seed = 1 }: EmergenceOptions,
   { onStep }: Hooks = {},
 ): Promise<Emergence> {
+  wantPictures('emergence', x0)
   if (prototypes.length === 0) throw new Error('emergence needs at least one prototype to trace')
   for (const j of prototypes) checkPrototype(j, patronus.info)
   const parts = batches(x0, batch)

@@ -2,6 +2,7 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { linspace } from '../model/interpolate.ts'
 import { concat, rows, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
 import { invertImages, sampleFrom, timesUpTo, type Hooks, type Level } from './sampling.ts'
 
@@ -38,6 +39,7 @@ export async function extrapolate(
   options: ExtrapolateOptions,
   { noise, onStep }: Hooks & { noise?: Level } = {},
 ): Promise<Extrapolation[]> {
+  wantPictures('extrapolation', x0)
   const B = x0.shape[0]
   const { steps } = options
   for (const j of prototypes) checkPrototype(j, patronus.info)

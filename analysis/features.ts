@@ -1,5 +1,6 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { concat, dims, rows, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 
 /** Pictures whose feature maps are held at once. */
 const chunk = 64
@@ -13,6 +14,7 @@ export async function pooledFeatures(
   images: Tensor,
   onPart?: (done: number, total: number) => Promise<void> | void,
 ): Promise<Tensor> {
+  wantPictures('features of pictures', images)
   const total = images.shape[0]
   const parts: Tensor[] = []
   for (let from = 0; from < total; from += chunk) {

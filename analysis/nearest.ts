@@ -49,7 +49,10 @@ export async function nearestPatches(
         list.length = Math.min(list.length, count)
       }
   }
-  if (image === 0) throw new Error('nearest patches: wanted at least one picture to search, got none')
+  if (image === 0)
+    throw new Error(
+      'nearest patches: wanted at least one picture to search, got none; check the folder or the selection that they come from',
+    )
   return best
 }
 

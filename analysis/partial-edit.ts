@@ -5,7 +5,7 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { timesteps } from '../model/schedule.ts'
 import { concat, rows, type Tensor } from '../model/tensor.ts'
-import { batches } from './batches.ts'
+import { batches, wantPictures } from './batches.ts'
 import { invertImages, nearestTime, sampleFrom, timesUpTo, type Hooks, type Level } from './sampling.ts'
 
 export type PartialEditOptions = {
@@ -56,6 +56,7 @@ export async function leadBack(
   { steps, depth, batch = 16 }: Omit<PartialEditOptions, 'control'>,
   hooks: Hooks = {},
 ): Promise<Level[]> {
+  wantPictures('partial edit', x0)
   const levels: Level[] = []
   const own = batches(s, batch)
   for (const [b, part] of batches(x0, batch).entries())

@@ -1,6 +1,7 @@
 /** How each prototype's activation is distributed over a representative set of pictures: its own plausible range. */
 import type { PrototypeRange } from '../engine/patronus.ts'
 import { dims, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { quantile } from './metrics/statistics.ts'
 
 /** Bins of a stored histogram: enough to see two humps, few enough that thousands of prototypes stay a small file. */
@@ -9,7 +10,7 @@ const bins = 32
 /** s [N,m] → one range a prototype. */
 export function prototypeRanges(s: Tensor): PrototypeRange[] {
   const { N, m } = dims(s, 'N m')
-  if (N === 0) throw new Error('ranges of s need at least one picture, got none')
+  wantPictures('ranges of s', s)
   return Array.from({ length: m }, (_, j) => {
     const column = Float32Array.from({ length: N }, (_, i) => s.data[i * m + j]).sort()
     const mean = column.reduce((sum, v) => sum + v, 0) / N

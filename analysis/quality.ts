@@ -1,4 +1,5 @@
 import type { Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import type { Agreement, AttributeAgreement } from './agreement.ts'
 import { dci, type Dci } from './metrics/dci.ts'
 import { split } from './metrics/folds.ts'
@@ -44,6 +45,7 @@ export type Spread = {
 }
 
 export function spreadOf(s: Tensor): Spread {
+  wantPictures('distribution of s', s)
   const m = s.shape[1]
   const ascending = s.data.slice().sort()
   const maxima = new Array<number>(m).fill(-Infinity)

@@ -14,9 +14,13 @@ export function usualStep(s: Tensor, has: (picture: number) => boolean): number[
 /** The share of pictures in which a prototype counts as there. */
 const there = 0.15
 
-/** What is usual where prototype j is strongest, in 15 % of the pictures s [N,m], and not elsewhere. Wants no labels; N ≥ 2. */
+/** What is usual where prototype j is strongest, in 15 % of the pictures s [N,m], and not elsewhere. Wants no labels. Throws for one picture. */
 export function usualWith(s: Tensor, j: number): number[] {
   const values = column(s, j)
+  if (values.length < 2)
+    throw new Error(
+      `what is usual where prototype ${j} is strong: wanted at least 2 pictures to tell it by, got ${values.length}; give more, or raise it to its maximum`,
+    )
   const order = values.map((_, i) => i).sort((a, b) => values[b] - values[a])
   const strongest = new Set(order.slice(0, Math.max(1, Math.round(there * values.length))))
   return usualStep(s, i => strongest.has(i))

@@ -2,6 +2,7 @@
 import type { Patronus } from '../engine/patronus.ts'
 import { exactBox, officialBox, receptiveField, type Box } from '../model/receptive-field.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { checkPrototype, column, raisedTo, withColumn, type Raised } from './ranges.ts'
 import { invertImages, sampleFrom, type Hooks } from './sampling.ts'
 import { cellMaps, mapOf } from './where.ts'
@@ -39,6 +40,7 @@ export async function visualize(
   options: VisualizeOptions,
   { onStep }: Hooks = {},
 ): Promise<Visualization[]> {
+  wantPictures('visualization', x0)
   const { steps, value } = options
   for (const j of prototypes) checkPrototype(j, patronus.info)
   const { s } = await patronus.encode(x0)

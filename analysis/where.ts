@@ -3,6 +3,7 @@ import type { CheckpointInfo, Patronus } from '../engine/patronus.ts'
 import { activationOf } from '../model/prototypes.ts'
 import { exactBox, receptiveField, type Box, type ReceptiveField } from '../model/receptive-field.ts'
 import { dims, type Tensor } from '../model/tensor.ts'
+import { wantPictures } from './batches.ts'
 import { bilinear } from './overlay.ts'
 import { checkPrototype } from './ranges.ts'
 
@@ -26,6 +27,7 @@ export type Located = {
 
 /** One pass of the encoder over images [B,H,W,C] -1…1. */
 export async function cellMaps(patronus: Patronus, images: Tensor): Promise<CellMaps> {
+  wantPictures('where prototypes are', images)
   const { info } = patronus
   const { encoder, image } = info.config
   return { distances: await patronus.distances(images), field: receptiveField(encoder, image.height), info }

@@ -17,10 +17,10 @@ export const brightReader: AttributeReader = {
   },
 }
 
-/** Noise on grounds that are bright or dark above and below, 16×16, and what the reader's attributes really are. */
-export function brightPictures(count: number, channels: 1 | 3): DataSet {
+/** Noise on grounds that are bright or dark above and below, and what the reader's attributes really are. */
+export function brightPictures(count: number, channels: 1 | 3, side = 16): DataSet {
   const values = Uint8Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? (i >> 1) % 2 : (i >> 2) % 2))
-  const size = 128 * channels
+  const size = (side * side * channels) / 2
   const { data } = map(gaussian([2 * count * size], 5), (v, i) => (values[Math.floor(i / size)] ? 0.6 : -0.6) + 0.1 * v)
-  return { name: 'grounds', shape: [16, 16, channels], images: data, attributes: { names: brightReader.names, values } }
+  return { name: 'grounds', shape: [side, side, channels], images: data, attributes: { names: brightReader.names, values } }
 }

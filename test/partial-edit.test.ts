@@ -215,6 +215,18 @@ describe('partial against full edit', () => {
     expect(preserved?.share).toBeCloseTo(1 - mean(partial.outside) / mean(equal!.full.outside), 10)
   })
 
+  test('by a clock too coarse for them is reported without a word on time', async () => {
+    const world = sluggish(knownWorld(tiny), 0.3)
+    const x0 = flat([0.1, 0.3])
+    const { s } = await world.encode(x0)
+    const change = { s, edited: withColumn(s, 2, 3) }
+    const comparison = await compareEdits(world, x0, change, { steps: 7, depth: 600, now: () => 0 })
+    const found = await emergence(world, x0, [2], { steps: 3, advise: false })
+    const report = emergenceReport(found, { info: tiny.info, facts: [], edits: [{ prototype: 2, comparison }] })
+    expect(comparison.preserved).not.toBeNull()
+    expect(report.summary.at(-1)).toMatch(/for \d of 1 prototypes\.$/)
+  })
+
   test('an edit that changes nothing has nothing to compare', async () => {
     const deaf: Patronus = { ...tiny, denoiser: s => tiny.denoiser(map(s, () => 0)) }
     const x0 = pictures(1)

@@ -1,5 +1,6 @@
 import type { Agreement } from '../analysis/agreement.ts'
 import type { ProbeAccuracy } from '../analysis/metrics/probe.ts'
+import { meanOf } from '../analysis/metrics/statistics.ts'
 import type { SetDistance } from '../analysis/set-distance.ts'
 import { failures, passMark, type LatentQuality, type Spread } from '../analysis/quality.ts'
 import type { Distances } from './quality-distance.ts'
@@ -185,10 +186,7 @@ function classSection({ names, images, trained, control, training }: ClassQualit
     label,
     `${images}`,
     `**${digits(accuracy)}** ± ${digits(std)}`,
-    digits(
-      oneVsRest.reduce<number>((sum, value) => sum + (value ?? 0), 0) /
-        Math.max(1, oneVsRest.filter(value => value !== null).length),
-    ),
+    digits(meanOf(oneVsRest)),
   ]
   return `## What s says about classes
 

@@ -43,6 +43,7 @@ export function numpyPermutation(n: number, seed: number): Uint32Array {
 
 /** scikit-learn's `KFold(count, shuffle=True, random_state=seed)`, the protocol of spec section 7: 5 folds, seed 0. */
 export function kFold(n: number, count = 5, seed = 0): Fold[] {
+  if (n < 2) throw new Error(`kFold: ${count} folds want at least ${count} pictures, got ${n}; give more`)
   if (!Number.isInteger(count) || count < 2 || count > n)
     throw new Error(`kFold: wants 2 … ${n} folds of ${n} images, got ${count}`)
   const order = numpyPermutation(n, seed)
@@ -58,6 +59,7 @@ export function kFold(n: number, count = 5, seed = 0): Fold[] {
 
 /** Train and test without shuffling: the first `trainRows` rows against the rest. For sets that were drawn at random anyway. */
 export function split(n: number, trainRows: number): Fold {
+  if (n < 2) throw new Error(`split: wants at least 2 pictures, to fit on some and judge on others; got ${n}`)
   if (!(trainRows >= 1 && trainRows < n))
     throw new Error(`split: wants 1 … ${n - 1} of ${n} images to train on, got ${trainRows}`)
   const all = Uint32Array.from({ length: n }, (_, i) => i)

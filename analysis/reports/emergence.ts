@@ -179,7 +179,8 @@ function editsSentence(edits: readonly PrototypeComparison[]): string {
     preserved ? [{ preserved, partial, full }] : [],
   )
   const surely = judged.filter(({ preserved }) => (preserved.interval?.low ?? preserved.share) > 0).length
-  const saved = meanOf(judged.map(({ partial, full }) => 1 - partial.seconds / full.seconds))
+  // A clock may be too coarse for a full edit of a small picture: then nothing is said of time.
+  const saved = meanOf(judged.map(({ partial, full }) => (full.seconds > 0 ? 1 - partial.seconds / full.seconds : null)))
   return (
     `At one change of the target the partial edit keeps more of the picture outside the patch than the full edit for ${surely} of ` +
     `${judged.length} prototypes${saved === null ? '' : `, in ${Math.round(100 * saved)} % less time on average`}.`
