@@ -29,6 +29,19 @@ export type Suggestion = {
   readonly evidence: string
 }
 
+/** What a data set suggests for the prototypes of one checkpoint, as it is told and kept. JSON-able. */
+export type NameSuggestions = {
+  /** SHA-256 of the checkpoint. */
+  readonly checkpoint: string
+  /** Where the pictures are from. */
+  readonly dataSet: string
+  /** Test pictures that were looked at. */
+  readonly pictures: number
+  /** Least AUROC of a suggestion. */
+  readonly threshold: number
+  readonly suggestions: readonly Suggestion[]
+}
+
 export type SuggestOptions = {
   /** Least AUROC of a suggestion. */
   readonly threshold?: number
@@ -79,6 +92,12 @@ export function suggestNames(
     return { ...found, evidence: evidenceOf(found) }
   })
   return suggestions.filter(({ auroc }) => auroc >= threshold).sort((x, y) => y.auroc - x.auroc)
+}
+
+/** Those that an untrained encoder tells least come first: what is easy to tell says little about what was learned. */
+export const byLead = (suggestions: readonly Suggestion[]): Suggestion[] => {
+  const lead = ({ auroc, control }: Suggestion) => auroc - (control ?? 0)
+  return suggestions.toSorted((a, b) => lead(b) - lead(a))
 }
 
 function judgedAttributes({ names, values }: Attributes, B: number, fewest: number) {

@@ -21,7 +21,7 @@ export function checkActivations(s: Tensor, { config, name }: CheckpointInfo): T
 }
 
 /** "12" or, when the prototype was given a name, "12 glasses". */
-export const prototypeLabel = (prototype: number, { names }: CheckpointInfo): string =>
+export const prototypeLabel = (prototype: number, { names }: Pick<CheckpointInfo, 'names'>): string =>
   names?.[String(prototype)] ? `${prototype} ${names[String(prototype)]}` : String(prototype)
 
 /** max(s_X): one number over all prototypes and images of a batch (spec section 6, common preparation). */

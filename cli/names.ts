@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { Suggestion } from '../analysis/name-suggestions.ts'
 import type { NamesChange, NamesFile, PrototypeName, PrototypeNames } from '../analysis/naming.ts'
 import type { DeviceName } from '../engine/device.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
@@ -8,7 +7,7 @@ import { Failure } from './failure.ts'
 import { keptNames } from './kept-names.ts'
 import { collected, deviceOption, fraction, whole } from './options.ts'
 import { withSubject } from './subject.ts'
-import { suggestionsFor, suggestionTable } from './suggest-names.ts'
+import { suggestDefaults, suggestionsFor, suggestionTable } from './suggest-names.ts'
 
 type NamesOptions = {
   readonly set?: readonly string[]
@@ -42,10 +41,10 @@ export const namesCommand = (): Command =>
     .option('--data <folder>', 'folder whose user/ holds the names, as for serve', 'data')
     .option('--suggest', "look for names among the data set's attributes, and print them with their evidence; writes nothing")
     .option('--data-set <config>', "training config whose data set suggestions come from (default: the checkpoint's own)")
-    .option('--pictures <n>', 'test pictures that suggestions come from', whole(1), 2000)
-    .option('--threshold <AUROC>', 'least AUROC of a suggestion', fraction, 0.8)
+    .option('--pictures <n>', 'test pictures that suggestions come from', whole(1), suggestDefaults.pictures)
+    .option('--threshold <AUROC>', 'least AUROC of a suggestion', fraction, suggestDefaults.threshold)
     .option('--no-control', 'do not compare with an untrained encoder')
-    .option('--seed <n>', 'decides the untrained encoder', whole(0), 1)
+    .option('--seed <n>', 'decides the untrained encoder', whole(0), suggestDefaults.seed)
     .addOption(deviceOption())
     .option('--json', 'one JSON object instead of text')
     .addHelpText(
@@ -151,20 +150,20 @@ function listing(names: PrototypeNames, info: CheckpointInfo): string {
 }
 
 async function suggest(checkpoint: string, options: NamesOptions): Promise<void> {
-  const { tableText } = await import('../nodes/table-text.ts')
-  const { dataSet, data, json, pictures, threshold } = options
+  const [{ tableText }, { byLead }] = await Promise.all([
+    import('../nodes/table-text.ts'),
+    import('../analysis/name-suggestions.ts'),
+  ])
+  const { dataSet, data, json } = options
   await withSubject(checkpoint, { ...options, data: dataSet, names: data }, async subject => {
-    const { found, ...counted } = await suggestionsFor(subject, options)
-    const { info, id } = subject.patronus
-    if (json)
-      return void process.stdout.write(`${JSON.stringify({ checkpoint: id, ...counted, threshold, suggestions: found })}\n`)
-    if (found.length === 0)
+    const found = await suggestionsFor(subject, options)
+    if (json) return void process.stdout.write(`${JSON.stringify(found)}\n`)
+    if (found.suggestions.length === 0)
       return void process.stdout.write(
-        `No prototype tells any attribute of ${subject.test.name} with an AUROC of ${threshold} over ${Math.min(pictures, counted.pictures)} test pictures.\n`,
+        `No prototype tells any attribute of ${found.dataSet} with an AUROC of ${found.threshold} over ${found.pictures} test pictures.\n`,
       )
-    const table = suggestionTable(found, { threshold, ...counted }, info.names)
-    const lead = ({ auroc, control }: Suggestion) => auroc - (control ?? 0)
-    const [{ prototype, name }] = found.toSorted((a, b) => lead(b) - lead(a))
+    const table = suggestionTable(found, subject.patronus.info.names)
+    const [{ prototype, name }] = byLead(found.suggestions)
     process.stdout.write(`${tableText(table, Infinity)}\n${reading(prototype, checkpoint, name)}`)
   })
 }

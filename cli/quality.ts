@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
+import { namesOf } from './kept-names.ts'
 import { deviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
 
@@ -15,6 +16,7 @@ type QualityOptions = {
   readonly inception?: string
   readonly out?: string
   readonly sources: boolean
+  readonly names: string
   readonly json?: boolean
 }
 
@@ -35,6 +37,7 @@ export const qualityCommand = (): Command =>
     .option('--inception <file>', 'an Inception-v3 as ONNX ([N,3,299,299] to [N,2048]): measures the FID, too')
     .option('--no-sources', "leave the data set's own pictures out of the sheet")
     .option('-o, --out <folder>', 'where the report goes (default: docs/results)')
+    .option('--names <folder>', 'data folder of the server, whose names of prototypes are shown', 'data')
     .option('--json', 'print the whole report as one JSON object')
     .action(quality)
 
@@ -44,7 +47,7 @@ async function quality(checkpoint: string, options: QualityOptions): Promise<voi
     import('../train/configs.ts'),
     import('../train/progress.ts'),
   ])
-  const { data, json, out, ...measured } = options
+  const { data, json, out, names, ...measured } = options
   const stop = new AbortController()
   const signals = onStopSignals(() => stop.abort())
   try {
@@ -52,6 +55,7 @@ async function quality(checkpoint: string, options: QualityOptions): Promise<voi
       ...measured,
       ...(data !== undefined && { data: (await readConfig(data)).data }),
       output: out,
+      names: id => namesOf(id, names),
       command: `patronus quality ${process.argv.slice(3).join(' ')}`,
       reporter: reporter(process.stderr, 20),
       signal: stop.signal,

@@ -2,10 +2,13 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import { countOf, firstPictures, picturesFrom, type DataSet } from '../analysis/data-set.ts'
+import type { NameSuggestions } from '../analysis/name-suggestions.ts'
+import type { Patronus } from '../engine/patronus.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { concat, type Tensor } from '../model/tensor.ts'
 import type { DataSetRequest } from '../nodes/node.ts'
 import type { SourceHooks, Sources } from '../server/sources.ts'
+import type { InTurn } from '../server/turns.ts'
 import type { Reporter } from '../train/progress.ts'
 import { findHouse } from './house.ts'
 
@@ -62,6 +65,7 @@ export function createSources(): Sources {
       return opened
     },
     untrained,
+    suggestions,
   }
 }
 
@@ -84,6 +88,26 @@ async function untrained(config: ModelConfig, data: DataSet, seed: number, { sig
   } finally {
     await control.dispose()
   }
+}
+
+/** As `patronus names --suggest` without options; what the page shows is what the command prints. */
+async function suggestions(
+  patronus: Patronus,
+  name: string,
+  { signal, inTurn }: { signal: AbortSignal; inTurn: InTurn },
+): Promise<NameSuggestions> {
+  const [{ byLead }, { ownPictures }, { suggestDefaults, suggestionsFor }, { silent }] = await Promise.all([
+    import('../analysis/name-suggestions.ts'),
+    import('./own-pictures.ts'),
+    import('./suggest-names.ts'),
+    import('../train/progress.ts'),
+  ])
+  const own = await ownPictures(patronus.info, { name, count: suggestDefaults.pictures, signal })
+  const found = await suggestionsFor(
+    { patronus, ...own, reporter: silent, signal },
+    { ...suggestDefaults, control: true, inTurn },
+  )
+  return { ...found, suggestions: byLead(found.suggestions) }
 }
 
 async function openReader(data: DataSet, others: DataSet | undefined, hooks: SourceHooks): Promise<AttributeReader> {

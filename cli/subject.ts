@@ -39,8 +39,8 @@ export const subjectCommand = (name: string, description: string): Command =>
 export type Subject = {
   readonly patronus: Patronus
   readonly test: DataSet
-  /** Its training pictures, loaded when asked for. */
-  train(): Promise<DataSet>
+  /** Its training pictures, all or the first `count`, loaded when asked for. */
+  train(count?: number): Promise<DataSet>
   /** What reads its attributes in pictures; made when asked for, closed with the rest. */
   reader(): Promise<AttributeReader>
   readonly device: DeviceChoice
@@ -56,7 +56,7 @@ export async function withSubject<T>(
   { data, device, seed, names = 'data' }: Omit<SubjectOptions, 'out'>,
   run: (subject: Subject) => Promise<T>,
 ): Promise<T> {
-  const [{ withNames }, { chooseDevice }, { loadPatronus }, { readConfig }, { dataOf }, { loadSplit }, { reporter }] =
+  const [{ withNames }, { chooseDevice }, { loadPatronus }, { readConfig }, { dataOf, firstOf }, { loadSplit }, { reporter }] =
     await Promise.all([
       import('../analysis/naming.ts'),
       import('../engine/device.ts'),
@@ -76,7 +76,8 @@ export async function withSubject<T>(
     try {
       const patronus = { ...loaded, info: withNames(loaded.info, await namesOf(loaded.id, names)) }
       const config = data === undefined ? dataOf(patronus.info) : (await readConfig(data)).data
-      const load = (split: 'train' | 'test') => loadSplit(config, split, { signal: stop.signal, reporter: told })
+      const load = (split: 'train' | 'test', count = Infinity) =>
+        loadSplit(firstOf(config, split, count), split, { signal: stop.signal, reporter: told })
       const test = await load('test')
       const facts = [
         ['command', `patronus ${process.argv.slice(2).join(' ')}`],
@@ -89,7 +90,7 @@ export async function withSubject<T>(
       return await run({
         patronus,
         test,
-        train: () => load('train'),
+        train: count => load('train', count),
         reader: () => (reader ??= openReader(test, load, told, stop.signal)),
         device: chosen,
         reporter: told,

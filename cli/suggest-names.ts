@@ -1,7 +1,8 @@
-import type { Suggestion } from '../analysis/name-suggestions.ts'
+import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import type { Table } from '../analysis/report.ts'
 import type { Tensor } from '../model/tensor.ts'
 import type { DataSet } from '../analysis/data-set.ts'
+import type { InTurn } from '../server/turns.ts'
 import { Failure } from './failure.ts'
 import type { Subject } from './subject.ts'
 
@@ -12,13 +13,20 @@ export type SuggestOptions = {
   /** Also ask an untrained encoder. */
   readonly control: boolean
   readonly seed: number
+  /** Does each piece of work on the device when it may; at once, where nothing else wants the device. */
+  readonly inTurn?: InTurn
 }
+
+export const suggestDefaults = { pictures: 2000, threshold: 0.8, seed: 1 } as const
+
+/** Training pictures whose patches the untrained encoder's prototypes are. */
+const patchesOf = 512
 
 /** Names that the data set's attributes (or classes) suggest for the prototypes, from test pictures. Writes nothing. */
 export async function suggestionsFor(
-  { patronus, train: load, test, reporter, signal }: Subject,
-  { pictures, threshold, control, seed }: SuggestOptions,
-): Promise<{ pictures: number; found: Suggestion[] }> {
+  { patronus, train, test, reporter, signal }: Pick<Subject, 'patronus' | 'train' | 'test' | 'reporter' | 'signal'>,
+  { pictures, threshold, control, seed, inTurn = work => work() }: SuggestOptions,
+): Promise<NameSuggestions> {
   const [{ encodeAll }, { suggestNames }, { countOf, facts }, { untrainedControl }] = await Promise.all([
     import('../analysis/conditional-samples.ts'),
     import('../analysis/name-suggestions.ts'),
@@ -34,16 +42,17 @@ export async function suggestionsFor(
   const attributes = { names, values: values.subarray(0, count * names.length) }
   const encode = async (activations: (images: Tensor) => Promise<Tensor>, what: string) => {
     const batches = await batchesOf(test, count, done => reporter.step(done, count, what))
-    return encodeAll(activations, batches, signal)
+    return encodeAll(x => inTurn(() => activations(x)), batches, signal)
   }
+  const told = { checkpoint: patronus.id, dataSet: test.name, pictures: count, threshold }
   const s = await encode(async x => (await patronus.encode(x)).s, 's of test pictures')
-  if (!control) return { pictures: count, found: suggestNames(s, attributes, undefined, { threshold }) }
-  const train = await load()
-  const images = Math.min(512, countOf(train))
-  const untrained = await untrainedControl(patronus.info.config, train, { images, seed })
+  if (!control) return { ...told, suggestions: suggestNames(s, attributes, undefined, { threshold }) }
+  const seen = await train(patchesOf)
+  const images = Math.min(patchesOf, countOf(seen))
+  const untrained = await inTurn(() => untrainedControl(patronus.info.config, seen, { images, seed }))
   try {
     const bare = await encode(untrained.activations, 's of the untrained control')
-    return { pictures: count, found: suggestNames(s, attributes, bare, { threshold }) }
+    return { ...told, suggestions: suggestNames(s, attributes, bare, { threshold }) }
   } finally {
     await untrained.dispose()
   }
@@ -64,13 +73,12 @@ async function batchesOf(data: DataSet, count: number, onBatch: (done: number) =
 const three = (value: number | null): number | null => (value === null ? null : Number(value.toFixed(3)))
 
 export const suggestionTable = (
-  found: readonly Suggestion[],
-  { pictures, threshold }: { pictures: number; threshold: number },
+  { pictures, threshold, suggestions }: NameSuggestions,
   named: Readonly<Record<string, string>> = {},
 ): Table => ({
   title: `Suggested names: attribute AUROC of single prototypes over ${pictures} test pictures, at least ${threshold}`,
   columns: ['prototype', 'is called', 'suggestion', 'AUROC', 'pictures with it', 'next best', 'its AUROC', 'gap', 'untrained'],
-  rows: found.map(({ prototype, name, auroc, positives, runnerUp, gap, control }) => [
+  rows: suggestions.map(({ prototype, name, auroc, positives, runnerUp, gap, control }) => [
     prototype,
     named[String(prototype)] ?? null,
     name,

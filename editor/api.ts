@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { SavedImage, Ui } from '../nodes/node.ts'
-import type { AtlasFile, NamesFile } from '../server/protocol.ts'
+import type { AtlasFile, NamesFile, NameSuggestions } from '../server/protocol.ts'
 import { parseDefinitions } from './ports.ts'
 import type { Listed } from './shell.ts'
 import type { Problem } from './state.ts'
@@ -202,6 +202,32 @@ export const changeNames = (checkpoint: string, body: unknown, { force = false }
 
 /** Makes these all the names there are. */
 export const replaceNames = (checkpoint: string, file: NamesFile): Promise<NamesFile> => sendNames('PUT', checkpoint, file, false)
+
+const Suggestions = v.object({
+  checkpoint: v.string(),
+  dataSet: v.string(),
+  pictures: v.number(),
+  threshold: v.number(),
+  suggestions: v.array(
+    v.object({
+      prototype: v.pipe(v.number(), v.integer(), v.minValue(0)),
+      name: v.string(),
+      attribute: v.string(),
+      sign: v.picklist([1, -1]),
+      auroc: v.number(),
+      runnerUp: v.nullable(v.object({ name: v.string(), auroc: v.number() })),
+      gap: v.nullable(v.number()),
+      pictures: v.number(),
+      positives: v.number(),
+      control: v.nullable(v.number()),
+      evidence: v.string(),
+    }),
+  ),
+})
+
+/** Names that the data set of a checkpoint suggests; takes a while the first time. 422: its pictures cannot be had. */
+export const getSuggestions = async (checkpoint: string): Promise<NameSuggestions> =>
+  v.parse(Suggestions, await json(`./patronus/checkpoints/${encodeURIComponent(checkpoint)}/suggestions`))
 
 const Image = v.object({ filename: v.string(), subfolder: v.string(), type: v.picklist(['output', 'temp', 'input']) })
 const Output = v.looseObject({ images: v.optional(v.array(Image)), text: v.optional(v.array(v.string())) })

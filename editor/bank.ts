@@ -144,7 +144,7 @@ export type Order = 'value' | 'edited' | 'index' | 'consistency'
 /** The bank as the panel lists it. */
 export function arrange(
   bank: readonly Prototype[],
-  { order, query, editedOnly }: { order: Order; query: string; editedOnly: boolean },
+  { order, query, editedOnly }: { order: Order | 'given'; query: string; editedOnly: boolean },
 ): Prototype[] {
   const wanted = query.trim().toLowerCase()
   const found = bank.filter(
@@ -155,6 +155,7 @@ export function arrange(
         [name, said?.note].some(text => text?.toLowerCase().includes(wanted))),
   )
   const byIndex = (a: Prototype, b: Prototype) => a.index - b.index
+  if (order === 'given') return found
   if (order === 'index') return found.sort(byIndex)
   if (order === 'edited')
     return found.sort((a, b) => Number(b.edit !== undefined) - Number(a.edit !== undefined) || byIndex(a, b))

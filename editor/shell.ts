@@ -1,6 +1,7 @@
 /** The part of the state that is about the page itself: what is open, what is selected, what the graph holds. */
 import type { Definitions } from './ports.ts'
 import type { AtlasView } from './atlas.ts'
+import type { SuggestionsView } from './suggestions.ts'
 import { nothingYet, type Live } from './state.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { PrototypeNames } from '../server/protocol.ts'
@@ -79,6 +80,8 @@ export type Bank =
       readonly hasTiles: boolean
       /** Its prototypes drawn; read when somebody first looks. */
       readonly atlas: AtlasView
+      /** Names that its data set suggests; asked for when somebody wants them. */
+      readonly suggestions?: SuggestionsView
     }
   | { readonly checkpoint: string; readonly error: string }
   | { readonly checkpoint: string; readonly loading: true }

@@ -1,4 +1,5 @@
 import type { AtlasFile } from '../analysis/atlas-file.ts'
+import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import { merge, withNames, type NamesFile } from '../analysis/naming.ts'
 import { readCheckpointInfo } from '../engine/checkpoint/safetensors.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
@@ -18,13 +19,25 @@ export type Checkpoints = {
   names(name: string): Promise<NamesFile>
   /** Takes a names file or `{ names }`; `replace` forgets what it does not list, `force` takes names of another checkpoint. */
   rename(name: string, body: unknown, how: { readonly replace: boolean; readonly force: boolean }): Promise<NamesFile>
+  /** Names that the pictures it was trained on suggest, with their evidence; made once, and kept as long as the server runs. */
+  suggestions(name: string): Promise<NameSuggestions>
   /** Its prototypes drawn: the file that lies beside it, checked. */
   atlas(name: string): Promise<AtlasFile>
   /** PNG of the pictures formed with one prototype raised, side by side. */
   atlasStrip(name: string, prototype: number): Promise<Buffer>
 }
 
-export function createCheckpoints(files: Files, names: Names, atlases: Atlases): Checkpoints {
+export type CheckpointParts = {
+  readonly files: Files
+  readonly names: Names
+  readonly atlases: Atlases
+  /** The long way to suggestions (runner.ts). */
+  suggest(name: string): Promise<NameSuggestions>
+}
+
+export function createCheckpoints({ files, names, atlases, suggest }: CheckpointParts): Checkpoints {
+  /** By the checkpoint's SHA-256; those that are still being made, too, so that nothing is made twice. */
+  const suggested = new Map<string, Promise<NameSuggestions>>()
   const open = async (name: string): Promise<{ id: string; info: CheckpointInfo }> => {
     const file = await files.find('checkpoints', name)
     if (!file) throw new BadRequest('not_found', `There is no checkpoint "${name}"`, 404)
@@ -48,6 +61,14 @@ export function createCheckpoints(files: Files, names: Names, atlases: Atlases):
       const subject = subjectOf(await open(name))
       const change = readChange(body, subject, force)
       return replace ? names.replace(subject, merge({}, change)) : names.change(subject, now => merge(now, change))
+    },
+    suggestions: async name => {
+      const { id } = await open(name)
+      const found = suggested.get(id) ?? suggest(name)
+      suggested.set(id, found)
+      // What went wrong may be mended: the next one who asks tries again.
+      found.catch(() => suggested.delete(id))
+      return found
     },
     atlas: async name => atlases.read(name, subjectOf(await open(name))),
     atlasStrip: async (name, prototype) => atlases.strip(name, subjectOf(await open(name)), prototype),

@@ -1,7 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import type { Outcome } from './executor.ts'
 import type { Roots } from './files.ts'
+import { BadRequest } from './problem.ts'
 import type { DeviceReport, ServerMessage } from './protocol.ts'
 import type { Job } from './queue.ts'
 import type { Runner, RunEvent } from './runner.ts'
@@ -10,6 +12,7 @@ import type { Runner, RunEvent } from './runner.ts'
 export type ToWorker =
   | { readonly type: 'start'; readonly roots: Roots; readonly device: string; readonly warm: string | boolean }
   | { readonly type: 'run'; readonly job: Job }
+  | { readonly type: 'suggest'; readonly id: number; readonly checkpoint: string }
   | { readonly type: 'cancel'; readonly promptId: string }
   | { readonly type: 'taken'; readonly batch: number }
   | { readonly type: 'free'; readonly what: { readonly models?: boolean; readonly results?: boolean } }
@@ -24,6 +27,11 @@ export type FromWorker =
       readonly batch?: number
     }
   | { readonly type: 'done'; readonly promptId: string; readonly outcome: Outcome }
+  | { readonly type: 'suggested'; readonly id: number; readonly answer: Answer }
+/** `type` and `status` where the one who asked is told why (problem.ts). */
+type Answer =
+  | { readonly found: NameSuggestions }
+  | { readonly problem: { readonly message: string; readonly type?: string; readonly status?: number } }
 
 export type ChildOptions = {
   /** The compiled worker-main.js. */
@@ -37,6 +45,12 @@ export type ChildOptions = {
   readonly log?: (text: string) => void
   /** Told of every process that is started. */
   readonly onStart?: (pid: number) => void
+}
+
+type Asked = {
+  readonly checkpoint: string
+  readonly resolve: (found: NameSuggestions) => void
+  readonly reject: (error: Error) => void
 }
 
 type Running = {
@@ -67,6 +81,9 @@ export function createChildRunner({
   let running: Running | undefined
   let closing = false
   let quickDeaths = 0
+  let questions = 0
+  /** Suggestions that are waited for. */
+  const asked = new Map<number, Asked>()
   let report: DeviceReport = { device: 'unknown', report: '', worker: 'starting' }
 
   const post = (message: ToWorker) => {
@@ -86,10 +103,12 @@ export function createChildRunner({
     mine.on('exit', (code, signal) => void ended(mine, signal ?? `exit code ${code}`, Date.now() - began))
     post({ type: 'start', roots, device, warm })
     if (running) post({ type: 'run', job: running.job })
+    for (const [id, { checkpoint }] of asked) post({ type: 'suggest', id, checkpoint })
   }
   const ended = async (which: ChildProcess, how: string, lived: number) => {
     if (child !== which) return
     child = undefined
+    forsake(how)
     const lost = running
     if (lost) lose(lost, how)
     if (closing) return
@@ -121,8 +140,21 @@ export function createChildRunner({
     void on({ kind: 'message', message })
     settle({ status: cancelled ? 'interrupted' : 'error', outputs: {} })
   }
+  const forsake = (how: string) => {
+    for (const { reject } of asked.values())
+      reject(new BadRequest('worker_lost', `The process that looks for names ended (${how}); ask again`, 503))
+    asked.clear()
+  }
+  const answer = ({ id, answer }: Extract<FromWorker, { type: 'suggested' }>) => {
+    const one = asked.get(id)
+    asked.delete(id)
+    if ('found' in answer) return one?.resolve(answer.found)
+    const { type, message, status } = answer.problem
+    one?.reject(type === undefined ? new Error(message) : new BadRequest(type, message, status))
+  }
   const hear = (message: FromWorker) => {
     if (message.type === 'device') report = message.report
+    else if (message.type === 'suggested') answer(message)
     else if (message.type === 'done') running?.job.promptId === message.promptId && settle(message.outcome)
     else {
       if (message.batch !== undefined) post({ type: 'taken', batch: message.batch })
@@ -154,10 +186,17 @@ export function createChildRunner({
       post({ type: 'cancel', promptId })
       running.timer = setTimeout(() => child?.kill('SIGKILL'), grace)
     },
+    suggest: checkpoint =>
+      new Promise((resolve, reject) => {
+        const id = questions++
+        asked.set(id, { checkpoint, resolve, reject })
+        post({ type: 'suggest', id, checkpoint })
+      }),
     free: what => post({ type: 'free', what }),
     device: () => report,
     close: async () => {
       closing = true
+      forsake('the server stops')
       if (child) await stop(child, 3000)
     },
   }

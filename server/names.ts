@@ -15,6 +15,7 @@ import {
 import { writeWhole } from './context.ts'
 import type { Files } from './files.ts'
 import { BadRequest } from './problem.ts'
+import { createTurns } from './turns.ts'
 
 /** Which checkpoint is named: its SHA-256, what it calls itself, how many prototypes it has. */
 export type Subject = { readonly id: string; readonly title: string; readonly count: number }
@@ -56,12 +57,7 @@ export function createNames(files: Files): Names {
     return parseNames(text)
   }
   // Each change reads the whole file and writes it back.
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = (work: () => Promise<NamesFile>): Promise<NamesFile> => {
-    const done = last.then(work)
-    last = done.catch(() => {})
-    return done
-  }
+  const inTurn = createTurns()
   return {
     read,
     change: (subject, by) => inTurn(async () => write(subject, by(await read(subject.id)))),

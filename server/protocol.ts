@@ -3,6 +3,8 @@ import type { Ui } from '../nodes/node.ts'
 
 /** `GET`, `PUT` and `PATCH /patronus/checkpoints/:name/names`; the last two also take `{ names }` alone. */
 export type { NamesFile, PrototypeName, PrototypeNames } from '../analysis/naming.ts'
+/** `GET /patronus/checkpoints/:name/suggestions`; may take a minute the first time. */
+export type { NameSuggestions, Suggestion } from '../analysis/name-suggestions.ts'
 /** `GET /patronus/checkpoints/:name/atlas`; `…/atlas/:prototype.png` is its row of pictures. */
 export type { AtlasFile } from '../analysis/atlas-file.ts'
 

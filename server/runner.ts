@@ -1,3 +1,4 @@
+import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import type { Outcome } from './executor.ts'
 import type { PreviewFrame } from './frames.ts'
 import type { DeviceReport, ServerMessage } from './protocol.ts'
@@ -13,6 +14,8 @@ export type Runner = {
   run(job: Job, on: (event: RunEvent) => Promise<void> | void): Promise<Outcome>
   /** Asks the run of that id to end, if it is the one that runs. */
   cancel(promptId: string): void
+  /** Names that the pictures a checkpoint was trained on suggest (sources.ts); graphs that run meanwhile go first between its batches. */
+  suggest(checkpoint: string): Promise<NameSuggestions>
   /** Gives memory back before the next job: loaded checkpoints, remembered results. */
   free(what: { readonly models?: boolean; readonly results?: boolean }): void
   device(): DeviceReport

@@ -65,7 +65,12 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
       checkpoints: await files.list('checkpoints', isCheckpoint),
       datasets: await files.folders('datasets'),
     })
-  const checkpoints = createCheckpoints(files, createNames(files), createAtlases(files))
+  const checkpoints = createCheckpoints({
+    files,
+    names: createNames(files),
+    atlases: createAtlases(files),
+    suggest: name => runner.suggest(name),
+  })
   const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
 
   const guard = createGuard({ ...options, host })

@@ -4,6 +4,7 @@ import { catalog } from '../nodes/index.ts'
 import type { FromWorker, ToWorker } from './child-runner.ts'
 import { createFiles } from './files.ts'
 import { createOutbox } from './outbox.ts'
+import { BadRequest } from './problem.ts'
 import type { Runner } from './runner.ts'
 import type { Sources } from './sources.ts'
 import { createWorker } from './worker.ts'
@@ -42,9 +43,20 @@ export function runWorkerProcess(sources: Sources): void {
     say({ type: 'done', promptId: job.promptId, outcome })
   }
 
+  async function suggest({ id, checkpoint }: Extract<ToWorker, { type: 'suggest' }>): Promise<void> {
+    const answer = await worker!.suggest(checkpoint).then(
+      found => ({ found }),
+      (error: Error) => ({
+        problem: { message: error.message, ...(error instanceof BadRequest && { type: error.type, status: error.status }) },
+      }),
+    )
+    say({ type: 'suggested', id, answer })
+  }
+
   process.on('message', (message: ToWorker) => {
     if (message.type === 'start') worker = begin(message)
     else if (message.type === 'run') void run(message)
+    else if (message.type === 'suggest') void suggest(message)
     else if (message.type === 'cancel') worker?.cancel(message.promptId)
     else if (message.type === 'free') worker?.free(message.what)
     else if (message.type === 'stop') process.exit(0)

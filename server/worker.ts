@@ -13,6 +13,7 @@ import type { DeviceReport } from './protocol.ts'
 import type { Job } from './queue.ts'
 import type { Runner, RunEvent } from './runner.ts'
 import type { Sources } from './sources.ts'
+import { createTurns } from './turns.ts'
 
 export type WorkerParts = {
   readonly catalog: Catalog
@@ -41,7 +42,15 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
   let report: DeviceReport = { device: 'unknown', report: '', worker: 'starting' }
   const tellDevice = (change: Partial<DeviceReport>) => onDevice((report = { ...report, ...change }))
 
+  /** A graph, or one piece of a question between graphs. */
+  const inTurn = createTurns()
+  const oneByOne = createTurns()
+  const stopping = new AbortController()
+  let isSuggesting = false
+
+  /** Not while a question uses what is loaded, from one piece to the next. */
   const tidy = async () => {
+    if (isSuggesting) return
     const what = toFree
     toFree = {}
     if (what.results) cache.clear()
@@ -72,7 +81,7 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
       const abort = new AbortController()
       current = { promptId: job.promptId, abort }
       try {
-        return await runJob(job, on, abort.signal)
+        return await inTurn(() => runJob(job, on, abort.signal))
       } finally {
         current = undefined
         await tidy()
@@ -81,6 +90,17 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
     cancel: promptId => {
       if (current?.promptId === promptId) current.abort.abort(new Error('The run was cancelled'))
     },
+    suggest: checkpoint =>
+      oneByOne(async () => {
+        isSuggesting = true
+        try {
+          const patronus = await inTurn(() => checkpoints.get(checkpoint, async () => ({})))
+          return await sources.suggestions(patronus, checkpoint, { signal: stopping.signal, inTurn })
+        } finally {
+          isSuggesting = false
+          if (!current) await tidy()
+        }
+      }),
     free: what => {
       toFree = { models: toFree.models || what.models, results: toFree.results || what.results }
       if (!current) void tidy()
@@ -88,6 +108,7 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
     device: () => report,
     close: async () => {
       current?.abort.abort(new Error('The server stops'))
+      stopping.abort(new Error('The server stops'))
       await checkpoints.keep(0)
     },
   }
@@ -165,14 +186,11 @@ type Loaded = {
 /** Loaded checkpoints by name; a file that changed on the disk is loaded again. */
 function createCheckpoints(files: Files, load: WorkerParts['load'], unloading: (patronus: Patronus) => void) {
   const loaded = new Map<string, Loaded>()
-  const drop = async (name: string) => {
-    const entry = loaded.get(name)
-    const patronus = await entry?.patronus.catch(() => undefined)
-    loaded.delete(name)
-    if (entry && patronus) {
-      for (const each of [patronus, ...entry.named.values()]) unloading(each)
-      await patronus.dispose()
-    }
+  const unload = async (entry: Loaded) => {
+    const patronus = await entry.patronus.catch(() => undefined)
+    if (!patronus) return
+    for (const each of [patronus, ...entry.named.values()]) unloading(each)
+    await patronus.dispose()
   }
   return {
     get: async (name: string, namesOf: () => Promise<Readonly<Record<string, string>>>): Promise<Patronus> => {
@@ -193,7 +211,10 @@ function createCheckpoints(files: Files, load: WorkerParts['load'], unloading: (
       return underNames(entry, await namesOf())
     },
     keep: async (count: number) => {
-      for (const name of [...loaded.keys()].slice(0, Math.max(0, loaded.size - count))) await drop(name)
+      // Out of the list at once: a job that begins while one is being unloaded must not be given it.
+      const old = [...loaded].slice(0, Math.max(0, loaded.size - count))
+      for (const [name] of old) loaded.delete(name)
+      for (const [, entry] of old) await unload(entry)
     },
   }
 }

@@ -83,6 +83,26 @@ test('the JSON beside the page holds the report itself, and the page names every
   expect(page).not.toMatch(/NaN|undefined|null|Infinity/)
 })
 
+test('a prototype has its name wherever the page shows it, the control keeps bare numbers, and so does the JSON', async () => {
+  const asked: string[] = []
+  // Whichever prototype is best gets a name, and the name is text, not markup.
+  const named = Object.fromEntries(Array.from({ length: tiny.model.prototypes.count }, (_, j) => [j, `no|${j} <b>`]))
+  const output = join(folder, 'named')
+  const names = async (id: string) => (asked.push(id), named)
+  const again = await qualityReport(join(folder, 'tiny.safetensors'), { ...options(), output, names })
+  expect(asked).toEqual([report.checkpoint.id])
+  const page = await readFile(join(output, 'tiny.md'), 'utf8')
+  const { trained, control } = again.attributes!
+  for (const [a, name] of again.attributes!.names.entries()) {
+    const [own, bare] = [trained.best[a]!, control.best[a]!].map(({ prototype, auroc }) => [auroc.toFixed(3), prototype] as const)
+    const row = page.split('\n').find(line => line.startsWith(`| ${name} | `) && line.includes('&#60;b&#62;'))
+    expect(row).toMatch(
+      new RegExp(`\\| ${own[0]} \\(${own[1]} no\\\\\\|${own[1]} &#60;b&#62;\\) \\| ${bare[0]} \\(${bare[1]}\\) \\|$`),
+    )
+  }
+  expect(await readFile(join(output, 'tiny.json'), 'utf8')).not.toContain('no|')
+}, 120_000)
+
 test('the sheet has a column for each picture and four rows', async () => {
   const { width, height } = await sharp(join(folder, 'tiny.png')).metadata()
   // Four columns (as many as were reconstructed) and four rows of 16 pixels with a gap of 1, enlarged alike.

@@ -9,7 +9,9 @@ import type { ModelConfig } from '../model/config.ts'
 import { initialWeights } from '../model/initialize.ts'
 import { catalog } from '../nodes/index.ts'
 import { createChildRunner } from '../server/child-runner.ts'
+import type { NameSuggestions } from '../server/protocol.ts'
 import { serve } from '../server/serve.ts'
+import { trainingConfigs } from '../train/configs.ts'
 import { connect, getJson, pngOf, submit, uploadForm, type TestServer } from './server-parts.ts'
 
 /** The real worker process over the compiled code, with a real if untrained network. */
@@ -37,6 +39,13 @@ const config: ModelConfig = {
 }
 const info = { name: 'tiny', description: 'Untrained.', config, dataset: 'none', provenance: {}, licence: 'MIT' }
 
+/** The same, saying that it was trained on these faces. */
+const ofFaces = (seed: number) => {
+  const data = { kind: 'avatars', size: 32, train: 64, test: 300, seed, bias: 0 }
+  const trainingConfig = JSON.stringify({ ...trainingConfigs.tiny, data, model: config })
+  return { info: { ...info, provenance: { trainingConfig } }, weights: initialWeights(config, seed) }
+}
+
 const sampling = (steps: number, seed = 1) => ({
   m: { class_type: 'PatronusLoadCheckpoint', inputs: { checkpoint: 'tiny.safetensors' } },
   i: { class_type: 'LoadImage', inputs: { image: 'a.png' } },
@@ -56,6 +65,7 @@ whenBuilt('the worker process', () => {
     const data = await mkdtemp(path.join(os.tmpdir(), 'patronus-child-'))
     await mkdir(path.join(data, 'checkpoints'), { recursive: true })
     await writeCheckpoint(path.join(data, 'checkpoints/tiny.safetensors'), { info, weights: initialWeights(config, 1) })
+    for (const seed of [2, 3]) await writeCheckpoint(path.join(data, `checkpoints/tiny${seed}.safetensors`), ofFaces(seed))
     const running = await serve(
       catalog,
       ({ files }) =>
@@ -105,6 +115,35 @@ whenBuilt('the worker process', () => {
       data: { output: { images: [{ filename: 'child_00001_.png' }] } },
     })
     await client.close()
+  })
+
+  const suggestions = (checkpoint: string) => fetch(`${server.origin}/patronus/checkpoints/${checkpoint}.safetensors/suggestions`)
+
+  test('it looks for names while a graph runs, and the server answers within 50 ms', async () => {
+    const client = await connect(server)
+    const delay = monitorEventLoopDelay({ resolution: 5 })
+    delay.enable()
+    const found = suggestions('tiny2')
+    const { body } = await submit(server, sampling(10, 7), { client_id: client.id })
+    await client.done(body.prompt_id)
+    const { pictures, suggestions: names } = (await (await found).json()) as NameSuggestions
+    delay.disable()
+    expect([pictures, client.heard.some(one => one.type === 'execution_success')]).toEqual([300, true])
+    expect(names.length).toBeGreaterThan(0)
+    expect(delay.percentile(99) / 1e6).toBeLessThan(50)
+    await client.close()
+  })
+
+  test('when it dies while it looks for names, the one who asked is told, and may ask again', async () => {
+    const asked = suggestions('tiny3')
+    await new Promise(resolve => setTimeout(resolve, 200))
+    process.kill(childPid, 'SIGKILL')
+    const answer = await asked
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { error: { type: 'worker_lost', message: expect.stringContaining('SIGKILL') } },
+    ])
+    expect((await suggestions('tiny3')).status).toBe(200)
   })
 
   test('a cancel reaches it between two steps', async () => {

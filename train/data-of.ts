@@ -1,6 +1,10 @@
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import { parseConfig, type DataConfig } from './config.ts'
 
+/** The same data set with at most `count` pictures of a split, where it need not be read as a whole: its first ones. */
+export const firstOf = (config: DataConfig, split: 'train' | 'test', count: number): DataConfig =>
+  config.kind === 'folder' ? config : { ...config, [split]: Math.min(count, config[split] ?? count) }
+
 /** The data set that a checkpoint of ours was trained on; its config lies in the file. */
 export function dataOf(info: CheckpointInfo): DataConfig {
   const { trainingConfig } = info.provenance

@@ -1,7 +1,9 @@
+import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Agreement } from '../analysis/agreement.ts'
 import type { ProbeAccuracy } from '../analysis/metrics/probe.ts'
 import { meanOf } from '../analysis/metrics/statistics.ts'
 import type { SetDistance } from '../analysis/set-distance.ts'
+import { prototypeLabel } from '../analysis/ranges.ts'
 import { failures, passMark, type LatentQuality, type Spread } from '../analysis/quality.ts'
 import type { Distances } from './quality-distance.ts'
 
@@ -99,12 +101,15 @@ ${fd.images} pictures drawn from s of as many test pictures (DDIM, ${settings.st
 ${block('FD', fd)}${fid ? `\n\n${block('FID', fid)}` : ''}`
 }
 
-function latentSection({ names, trained, control }: AttributeQuality): string {
+/** What people call prototypes, by number. */
+type Names = CheckpointInfo['names']
+
+function latentSection({ names, trained, control }: AttributeQuality, prototypeNames: Names): string {
   const rows = names.map((name, a) => [
     name,
     digits(trained.auroc.attributes[a]),
     digits(control.auroc.attributes[a]),
-    best(trained, a),
+    best(trained, a, prototypeNames),
     best(control, a),
   ])
   const mean = [
@@ -137,10 +142,15 @@ ${table(
 DCI: gradient boosting on s, fitted on the first half of the pictures and judged on the second, where always giving the more frequent answer is right in ${digits(trained.dci.majority)}. Disentanglement: each prototype tells one attribute only; completeness: each attribute is told by one prototype only.`
 }
 
-function best({ best }: LatentQuality, attribute: number): string {
+/** Without names for the control: its prototype 12 is not the one that was named. */
+function best({ best }: LatentQuality, attribute: number, names?: Names): string {
   const found = best[attribute]
-  return found ? `${digits(found.auroc)} (${found.prototype})` : '–'
+  return found ? `${digits(found.auroc)} (${escapeMarkdown(prototypeLabel(found.prototype, { names }))})` : '–'
 }
+
+/** A name is anybody's text: it must neither end a cell nor become markup. */
+const escapeMarkdown = (text: string): string =>
+  text.replace(/[\\`*_[\]|~]/g, '\\$&').replace(/[&<>]/g, sign => `&#${sign.codePointAt(0)};`)
 
 function meanBest({ best }: LatentQuality): string {
   const known = best.filter(found => found !== null)
@@ -210,15 +220,24 @@ ${table(
 )}`
 }
 
-/** The report as a page; `command` is how it was made, `sheet` the picture beside it. */
-export function markdown(report: QualityReport, command: string, sheet: string, sources: boolean): string {
+export type PageOptions = {
+  /** How it was made. */
+  readonly command: string
+  /** The picture beside it, and whether the data set's own pictures are in it. */
+  readonly sheet: string
+  readonly sources: boolean
+  readonly names?: Names
+}
+
+/** The report as a page. */
+export function markdown(report: QualityReport, { command, sheet, sources, names }: PageOptions): string {
   const { checkpoint, settings, attributes, classes } = report
   return `${[
     `# ${checkpoint.name}: measured quality`,
     `Data set ${checkpoint.dataset}, ${checkpoint.prototypes} prototypes. Checkpoint \`${checkpoint.id.slice(0, 16)}\`. Seed ${settings.seed}, device ${settings.device}, ${Math.round(settings.seconds)} s. Made by \`${command}\`; all numbers are in the .json beside this page.`,
     attributes && readingSection(attributes, settings),
     distanceSection(report),
-    attributes && latentSection(attributes),
+    attributes && latentSection(attributes, names),
     classes && classSection(classes),
     reconstructionSection(report),
     activationsSection(report),

@@ -3,6 +3,7 @@ import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { openInception, type FeatureNetwork } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
+import { withNames } from '../analysis/naming.ts'
 import type { Tensor } from '../model/tensor.ts'
 import { rows, tensor } from '../model/tensor.ts'
 import { agreement } from '../analysis/agreement.ts'
@@ -48,6 +49,8 @@ export type QualityOptions = {
   readonly inception?: string
   /** Folder of trained classifiers; false trains anew and keeps nothing. */
   readonly cache?: string | false
+  /** What people call the prototypes of the checkpoint of that SHA-256; the page shows them, the JSON keeps numbers. */
+  readonly names?: (id: string) => Promise<Readonly<Record<string, string>>>
   /** How a person would make this report again; written into it. */
   readonly command?: string
   readonly reporter?: Reporter
@@ -90,8 +93,10 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
     }
     await writeSheet(join(output, `${name}.png`), sheet)
     await writeWhole(join(output, `${name}.json`), [`${JSON.stringify(report, null, 2)}\n`])
+    const { names } = withNames(patronus.info, (await options.names?.(patronus.id)) ?? {})
+    const command = options.command ?? `patronus quality ${checkpointPath}`
     await writeWhole(join(output, `${name}.md`), [
-      markdown(report, options.command ?? `patronus quality ${checkpointPath}`, `${name}.png`, options.sources ?? true),
+      markdown(report, { command, sheet: `${name}.png`, sources: options.sources ?? true, names }),
     ])
     return report
   } finally {

@@ -5,6 +5,7 @@ import type { Report } from '../../analysis/report.ts'
 import type { DeviceName } from '../../engine/device.ts'
 import type { QualityReport } from '../../train/quality-report.ts'
 import type { Reporter } from '../../train/progress.ts'
+import { namesOf } from '../kept-names.ts'
 import { withSubject, type Subject } from '../subject.ts'
 import type { Claim } from './claim.ts'
 import {
@@ -75,7 +76,16 @@ async function qualityOf(setting: Setting, name: string): Promise<QualityReport>
   const kept = text === undefined ? undefined : (JSON.parse(text) as QualityReport)
   if (kept && kept.checkpoint.id === (await readCheckpoint(fileOf(setting, name))).id) return kept
   const { device, seed, signal, reporter, work } = setting
-  return qualityReport(fileOf(setting, name), { device, seed, signal, reporter, output: work, sources: name !== 'fmnist32' })
+  const names = (id: string) => namesOf(id, 'data')
+  return qualityReport(fileOf(setting, name), {
+    device,
+    seed,
+    signal,
+    reporter,
+    output: work,
+    names,
+    sources: name !== 'fmnist32',
+  })
 }
 
 const quality: Experiment = {

@@ -7,10 +7,13 @@ import { arrange, editNode, prototypes, takesEdits, type Order, type Prototype }
 import { isSameEntry } from '../names.ts'
 import { readAtlas } from '../read-atlas.ts'
 import type { State } from '../shell.ts'
+import { readSuggestions } from '../suggest-names.ts'
+import { foundIn, suggested, suggestionsOf } from '../suggestions.ts'
 import { usePart } from './hooks.ts'
 import { Icon } from './icons.tsx'
 import { NamesMenu } from './name-form.tsx'
 import { Row } from './prototype-row.tsx'
+import { AboutSuggestions } from './suggestion.tsx'
 
 /** The parts of the state that the bank is made of; the same list as long as none of them changed. */
 function createBankReader(): (state: State) => readonly Prototype[] {
@@ -91,17 +94,30 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
   const [editedOnly, setEditedOnly] = useState(false)
   const [naming, setNaming] = useState<number>()
   const [open, setOpen] = useState<number>()
+  const [isSuggesting, setSuggesting] = useState(false)
+  const view = usePart(app, state => suggestionsOf(state.bank))
+  const isListed = isSuggesting && view !== undefined && 'found' in view
   const edited = bank.filter(({ edit }) => edit !== undefined).length
   // While a sampler runs, rows stay where they are: a list that reorders itself under the hand cannot be used.
   const shown = useMemo(
-    () => arrange(bank, { order, query, editedOnly }),
-    [order, query, editedOnly, atlas, isSampling ? 0 : bank],
+    () => arrange(isListed ? suggested(bank, foundIn(view)) : bank, { order: isListed ? 'given' : order, query, editedOnly }),
+    [order, query, editedOnly, atlas, isListed, isSampling ? 0 : bank],
+  )
+  const suggestions = useMemo(
+    () => new Map(isListed ? foundIn(view).map(suggestion => [suggestion.prototype, suggestion]) : []),
+    [isListed, view],
   )
   const current = useMemo(() => new Map(bank.map(prototype => [prototype.index, prototype])), [bank])
   const measured = bank.some(({ onImage }) => onImage !== undefined)
   const sortBy = (kind: Order) => {
     setOrder(kind)
+    setSuggesting(false)
     if (kind === 'consistency') void readAtlas(app, checkpoint)
+  }
+  const suggest = (wanted: boolean) => {
+    setSuggesting(wanted)
+    setEditedOnly(false)
+    if (wanted) void readSuggestions(app, checkpoint)
   }
   return (
     <div class="bank">
@@ -123,7 +139,7 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
             {orders
               .filter(kind => kind !== 'consistency' || atlas !== 'none')
               .map(kind => (
-                <button key={kind} role="radio" aria-checked={order === kind} onClick={() => sortBy(kind)}>
+                <button key={kind} role="radio" aria-checked={!isListed && order === kind} onClick={() => sortBy(kind)}>
                   {orderNames[kind]}
                 </button>
               ))}
@@ -136,14 +152,23 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
           >
             {edited ? `Only edited (${edited})` : 'Only edited'}
           </button>
+          <button
+            class={`chip-button${isSuggesting ? ' on' : ''}`}
+            aria-pressed={isSuggesting}
+            title="Look for names among the attributes of its data set"
+            onClick={() => suggest(!isSuggesting)}
+          >
+            Suggest names
+          </button>
         </div>
       </div>
+      {isSuggesting && <AboutSuggestions view={view} count={bank.length} />}
       <Target app={app} node={node} edited={edited} />
-      {!measured && node && order !== 'consistency' && (
+      {!measured && node && !isListed && order !== 'consistency' && (
         <p class="faint hint">Run the graph once to see how strongly each prototype is present in your picture.</p>
       )}
       {isSampling && <p class="faint hint live-hint">Live: presence in the picture as it forms (t = {t}).</p>}
-      {order === 'consistency' && typeof atlas === 'object' && (
+      {!isListed && order === 'consistency' && typeof atlas === 'object' && (
         <p class="faint hint">{'file' in atlas ? chanceText(atlas.file) : atlas.error}</p>
       )}
       <ul class="bank-list" aria-label="Prototypes">
@@ -160,7 +185,8 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
                 setNaming={setNaming}
                 isOpen={open === index || (naming === index && hasPictures(atlas))}
                 setOpen={setOpen}
-                isScored={order === 'consistency'}
+                isScored={!isListed && order === 'consistency'}
+                suggestion={suggestions.get(index)}
                 tile={hasTiles ? tileUrl(checkpoint, index) : undefined}
                 canEdit={node !== undefined}
               />
@@ -168,7 +194,7 @@ function Bank({ app, checkpoint, hasTiles }: { app: App; checkpoint: string; has
           )
         })}
       </ul>
-      {!shown.length && <Empty title={editedOnly ? 'No edits yet' : `No prototype matches “${query}”`} />}
+      {!shown.length && (!isListed || query) && <Empty title={editedOnly ? 'No edits yet' : `No prototype matches “${query}”`} />}
     </div>
   )
 }

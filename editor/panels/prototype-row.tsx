@@ -1,12 +1,14 @@
 /** One prototype of the bank: its patch, its name, the slider that edits it. */
 import { Component, createRef, type RefObject } from 'preact'
 import { useState } from 'preact/hooks'
+import type { Suggestion } from '../../server/protocol.ts'
 import type { App } from '../app.ts'
 import type { Prototype } from '../bank.ts'
 import { fixed, withoutZero } from '../format.ts'
 import { AtlasRow } from './atlas-row.tsx'
 import { Icon } from './icons.tsx'
 import { NameForm } from './name-form.tsx'
+import { SuggestionRow } from './suggestion.tsx'
 
 type RowProps = {
   readonly app: App
@@ -21,6 +23,8 @@ type RowProps = {
   readonly setOpen: (index: number | undefined) => void
   /** The list is in order of consistency. */
   readonly isScored: boolean
+  /** A name for it, where the list is of suggestions. */
+  readonly suggestion: Suggestion | undefined
 }
 
 /** Drawn again only when its own prototype changed: a hundred rows follow every step of a sampler. */
@@ -28,7 +32,7 @@ export class Row extends Component<RowProps> {
   private readonly nameButton = createRef<HTMLButtonElement>()
 
   override shouldComponentUpdate(next: RowProps): boolean {
-    const parts = ['prototype', 'canEdit', 'tile', 'isNaming', 'isOpen', 'isScored'] as const
+    const parts = ['prototype', 'canEdit', 'tile', 'isNaming', 'isOpen', 'isScored', 'suggestion'] as const
     return parts.some(part => next[part] !== this.props[part])
   }
 
@@ -37,7 +41,8 @@ export class Row extends Component<RowProps> {
     if (isNaming && !this.props.isNaming) this.nameButton.current?.focus({ preventScroll: true })
   }
 
-  override render({ app, checkpoint, prototype, tile, canEdit, isNaming, setNaming, isOpen, setOpen, isScored }: RowProps) {
+  override render(props: RowProps) {
+    const { app, checkpoint, prototype, tile, canEdit, isNaming, setNaming, isOpen, setOpen, isScored, suggestion } = props
     const { index, name, range, onImage, edit, consistency } = prototype
     const value = edit ?? onImage ?? range.min
     const label = name ?? `Prototype ${index}`
@@ -89,6 +94,9 @@ export class Row extends Component<RowProps> {
           >
             <Icon name="reset" size={15} />
           </button>
+        )}
+        {suggestion && !isNaming && (
+          <SuggestionRow app={app} checkpoint={checkpoint} prototype={prototype} suggestion={suggestion} />
         )}
         {isOpen && <AtlasRow app={app} checkpoint={checkpoint} index={index} label={label} />}
       </li>

@@ -26,6 +26,10 @@ export function patronusRoutes(router: Router, { files, runner, checkpoints }: P
     '/patronus/checkpoints/:name/names',
     async (request, response) => void response.json(await checkpoints.names(request.params.name)),
   )
+  router.get(
+    '/patronus/checkpoints/:name/suggestions',
+    async (request, response) => void response.json(await checkpoints.suggestions(request.params.name)),
+  )
   // PUT: these are all the names. PATCH: these change, null forgets one, the others stay. Both take an exported file.
   for (const method of ['put', 'patch'] as const)
     router[method]<{ name: string }>('/patronus/checkpoints/:name/names', readRaw, async (request, response) => {

@@ -7,7 +7,12 @@ import { idxDataSet } from './idx.ts'
 
 export type Splits = { readonly train: DataSet; readonly test: DataSet }
 
-type LoadOptions = { readonly signal?: AbortSignal; readonly reporter?: Reporter }
+type LoadOptions = {
+  readonly signal?: AbortSignal
+  readonly reporter?: Reporter
+  /** false: drawn faces are neither kept on the disk nor read from there. */
+  readonly cache?: false
+}
 
 /** The two halves of the data set a config names. Test pictures are never trained on. */
 export async function loadData(config: DataConfig, options: LoadOptions = {}): Promise<Splits> {
@@ -19,7 +24,7 @@ export async function loadData(config: DataConfig, options: LoadOptions = {}): P
 export async function loadSplit(
   config: DataConfig,
   split: keyof Splits,
-  { signal, reporter = silent }: LoadOptions = {},
+  { signal, reporter = silent, cache }: LoadOptions = {},
 ): Promise<DataSet> {
   if (config.kind === 'folder') return (await loadFolder(config, { reporter }))[split]
   if (config.kind === 'idx') {
@@ -28,7 +33,7 @@ export async function loadSplit(
   }
   const { size, seed, bias } = config
   const onProgress = (done: number, all: number) => reporter.step(done, all, 'faces drawn')
-  const common = { size, count: config[split], signal, onProgress }
+  const common = { size, count: config[split], cache, signal, onProgress }
   // A biased model is judged on balanced faces, but with no hair colour that it has never seen.
   return split === 'train'
     ? avatars({ ...common, seed, bias })
