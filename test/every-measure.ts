@@ -70,7 +70,7 @@ async function quality(subject: Subject): Promise<Answer> {
     }),
     classes: { ...probe(), names: ['0', '1', '2', '3'], training: probe() },
   }
-  return { found: [report, markdown(report, 'patronus quality', 'tiny.png', true)] }
+  return { found: [report, markdown(report, { command: 'patronus quality', sheet: 'tiny.png', sources: true })] }
 }
 
 export const everyMeasure: readonly Analysis[] = [

@@ -135,7 +135,9 @@ const emergence: Experiment = {
       ])
       const { pictures: images, steps, seed } = setting
       const { info } = subject.patronus
-      const found = await traceEmergence(subject, { prototypes: 'all', images, steps, seed, advice: false })
+      // Half the steps, since there are many prototypes: the order of their onsets asks for no finer grid.
+      const all = { prototypes: 'all', images, steps: Math.ceil(steps / 2), seed, advice: false } as const
+      const found = await traceEmergence(subject, all)
       const rising = found.found.prototypes.filter(({ rises }) => rises).map(({ prototype }) => prototype)
       // Comparing edits costs ten runs a prototype: every so many of those that rise.
       const some = rising.filter((_, i) => i % Math.ceil(rising.length / compared) === 0)
