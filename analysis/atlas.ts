@@ -11,7 +11,7 @@ import type { Artefacts } from './artefacts.ts'
 import { meanOf } from './metrics/statistics.ts'
 import { decodePart, encodePart, type AtlasPart } from './atlas-part.ts'
 import { checkActivations, checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
-import { invertMany, sampleMany, slices } from './regenerate.ts'
+import { sampleMany, slices, startFrom } from './regenerate.ts'
 import type { Hooks, Level } from './sampling.ts'
 import { stepped, usualWith } from './usual.ts'
 
@@ -58,13 +58,15 @@ export type AtlasOptions = {
    * it alone to its maximum (the paper's way).
    */
   readonly usual?: Tensor
+  /** Seed of fresh noise, in which s decides alone; without it pictures are formed from their own (the paper's way). */
+  readonly fresh?: number
 }
 
 /** x0 [E,H,W,C] -1 … 1, the pictures every prototype is raised on. `onStep` is awaited after every network call; throwing stops. */
 export async function makeAtlas(
   patronus: Patronus,
   x0: Tensor,
-  { steps, prototypes, batch = 32, usual }: AtlasOptions,
+  { steps, prototypes, batch = 32, usual, fresh }: AtlasOptions,
   artefacts: Artefacts,
   { onStep }: Hooks = {},
 ): Promise<Atlas> {
@@ -80,10 +82,10 @@ export async function makeAtlas(
   // The first group is of nothing raised.
   const groups = [[], ...slices(wanted.length, each).map(([from, to]) => wanted.slice(from, to))]
   const calls = (group: readonly number[]) => Math.ceil((Math.max(1, group.length) * faces) / batch) * steps
-  const inversion = calls([])
+  const inversion = fresh === undefined ? calls([]) : 0
   const total = inversion + groups.reduce((sum, group) => sum + calls(group), 0)
   const { s } = await patronus.encode(x0)
-  const key = `atlas-${await digest([patronus.id, x0.shape, steps, usual?.shape, 'v1'], x0, ...(usual ? [usual] : []))}`
+  const key = `atlas-${await digest([patronus.id, x0.shape, steps, usual?.shape, fresh, 'v1'], x0, ...(usual ? [usual] : []))}`
   let noise: Level | undefined
   let done = inversion
   const parts: AtlasPart[] = []
@@ -93,7 +95,7 @@ export async function makeAtlas(
     const known = kept && decodePart(kept)
     if (known) parts.push(known)
     else {
-      noise ??= await invertMany(patronus, x0, s, { steps, batch }, { onStep: (at, _, x) => onStep?.(at, total, x) })
+      noise ??= await startFrom(patronus, x0, s, { steps, batch, fresh }, { onStep: (at, _, x) => onStep?.(at, total, x) })
       const part = await drawGroup(patronus, noise, s, group, { steps, batch, usual }, (at, x) => onStep?.(done + at, total, x))
       await artefacts.write(name, encodePart(part))
       parts.push(part)

@@ -11,7 +11,7 @@ import { attribute, type DataSet } from './data-set.ts'
 import { bootstrapInterval, type Interval } from './metrics/bootstrap.ts'
 import { meanOf } from './metrics/statistics.ts'
 import { checkPrototype, maximumOf, withColumn } from './ranges.ts'
-import { invertMany, sampleMany, type BatchedOptions } from './regenerate.ts'
+import { sampleMany, startFrom, type BatchedOptions, type NoiseKind } from './regenerate.ts'
 import type { Hooks } from './sampling.ts'
 import { standFor } from './stand-for.ts'
 import { stepped, usualStep } from './usual.ts'
@@ -36,7 +36,7 @@ export type Shift = { readonly mean: number; readonly interval: Interval | null 
 
 export type RaiseEffect = {
   readonly raise: Raise
-  /** P(B | x') - P(B | x0), one entry an attribute of the reader. */
+  /** P(B | x') - P(B | before), one entry an attribute of the reader. */
   readonly shifts: readonly Shift[]
   /** The same of every picture, [N,A]. */
   readonly deltas: Tensor
@@ -48,14 +48,23 @@ export type Diagnosis = {
   /** The reader's attributes: what the columns of every table mean. */
   readonly attributes: readonly string[]
   readonly pictures: number
+  readonly noise: NoiseKind
+  /** What shifts are measured against, [N,H,W,C]: the pictures as they were; with fresh noise, what it becomes with nothing raised. */
+  readonly before: Tensor
   /** Pictures formed again with nothing raised: what inversion and sampling alone do. */
   readonly unchanged: RaiseEffect
   readonly raises: readonly RaiseEffect[]
 }
 
-export type DiagnoseOptions = BatchedOptions & { readonly seed: number; readonly resamples?: number }
+export type DiagnoseOptions = BatchedOptions & {
+  /** Default: inverted. */
+  readonly noise?: NoiseKind
+  /** Draws fresh noise and the bootstrap. */
+  readonly seed: number
+  readonly resamples?: number
+}
 
-/** Raises each group in turn on x0 [N,H,W,C] -1 … 1, and reads what came of it. Inversion is shared. */
+/** Raises each group in turn on x0 [N,H,W,C] -1 … 1, and reads what came of it. The noise is shared. */
 export async function raiseEffects(
   patronus: Patronus,
   x0: Tensor,
@@ -68,18 +77,21 @@ export async function raiseEffects(
   wantPictures('diagnosis', x0)
   for (const { prototypes } of raises) prototypes.forEach(j => checkPrototype(j, patronus.info))
   const { s } = await patronus.encode(x0)
-  const before = await reader.probabilities(x0)
-  const runs = 2 + raises.length
+  const { noise: kind = 'inverted', seed } = options
+  const isFresh = kind === 'fresh'
+  const runs = (isFresh ? 1 : 2) + raises.length
   const stage = (run: number): Hooks => ({ onStep: (done, count, x) => onStep?.(run * count + done, runs * count, x) })
-  const noise = await invertMany(patronus, x0, s, options, stage(0))
-  const see = async (raise: Raise, run: number) => {
-    const images = await sampleMany(patronus, noise, raised(patronus, s, raise), options, stage(run))
-    return effectOf(raise, before, await reader.probabilities(images), images, options)
-  }
-  const unchanged = await see({ name: 'nothing', prototypes: [] }, 1)
+  const noise = await startFrom(patronus, x0, s, { ...options, fresh: isFresh ? seed : undefined }, stage(0))
+  const form = (raise: Raise, run: number) => sampleMany(patronus, noise, raised(patronus, s, raise), options, stage(run))
+  const nothing = { name: 'nothing', prototypes: [] }
+  const again = await form(nothing, runs - raises.length - 1)
+  const before = isFresh ? again : x0
+  const known = await reader.probabilities(before)
+  const see = async (raise: Raise, images: Tensor) => effectOf(raise, known, await reader.probabilities(images), images, options)
+  const unchanged = await see(nothing, again)
   const effects: RaiseEffect[] = []
-  for (const [i, raise] of raises.entries()) effects.push(await see(raise, 2 + i))
-  return { attributes: reader.names, pictures: N, unchanged, raises: effects }
+  for (const [i, raise] of raises.entries()) effects.push(await see(raise, await form(raise, runs - raises.length + i)))
+  return { attributes: reader.names, pictures: N, noise: kind, before, unchanged, raises: effects }
 }
 
 function raised(patronus: Patronus, s: Tensor, { prototypes, value, shift }: Raise): Tensor {

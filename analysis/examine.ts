@@ -1,6 +1,5 @@
 /** A model asked about shortcuts from end to end: which prototypes stand for what, all of it raised, and random ones besides. */
 import type { Patronus } from '../engine/patronus.ts'
-import type { Tensor } from '../model/tensor.ts'
 import type { AttributeReader } from './attribute-reader.ts'
 import { attribute, checkPictures, countOf, firstPictures, type DataSet } from './data-set.ts'
 import {
@@ -14,6 +13,7 @@ import {
   type RaiseEffect,
 } from './diagnose.ts'
 import { encodeIn } from './batches.ts'
+import type { NoiseKind } from './regenerate.ts'
 import type { Hooks } from './sampling.ts'
 import { standFor } from './stand-for.ts'
 import type { EditKind } from './usual.ts'
@@ -37,14 +37,13 @@ export type ExamineOptions = {
   readonly latents?: number
   readonly steps: number
   readonly batch?: number
+  readonly noise?: NoiseKind
   readonly seed: number
 }
 
 export type Examined = {
   readonly diagnosis: Diagnosis
   readonly random: readonly RaiseEffect[]
-  /** The pictures as they were, [N,H,W,C] -1 … 1. */
-  readonly x0: Tensor
 }
 
 /** Asks a model about the attributes of a data set; `reader` knows nothing of the model. */
@@ -59,7 +58,7 @@ export async function examine(
   if (!data.attributes?.names.length)
     throw new Error(`${data.name} has no attributes to tell shortcuts by; give a data set with an attribute table`)
   for (const name of options.attributes ?? []) attribute(data, name)
-  const { top, random, steps, batch, seed } = options
+  const { top, random, steps, batch, noise, seed } = options
   const x0 = firstPictures(data, Math.min(options.pictures, countOf(data)))
   const raises = (options.raises ?? (await standing(patronus, data, options))).map(raise =>
     amongLacking(raise, data, x0.shape[0]),
@@ -69,11 +68,10 @@ export async function examine(
   const groups = isUsual
     ? shuffledShifts(raises, random, seed)
     : randomRaises(patronus.info.config.prototypes.count, top, random, named, seed)
-  const found = await raiseEffects(patronus, x0, reader, [...raises, ...groups], { steps, batch, seed }, hooks)
+  const found = await raiseEffects(patronus, x0, reader, [...raises, ...groups], { steps, batch, noise, seed }, hooks)
   return {
     diagnosis: { ...found, raises: found.raises.slice(0, raises.length) },
     random: found.raises.slice(raises.length),
-    x0,
   }
 }
 

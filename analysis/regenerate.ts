@@ -1,5 +1,6 @@
 /** Pictures formed again from their own noise under other activations, many of them, a batch at a time. */
 import type { Patronus } from '../engine/patronus.ts'
+import { gaussian } from '../model/noise.ts'
 import { concat, rows, type Tensor } from '../model/tensor.ts'
 import { invertImages, sampleFrom, type Hooks, type Level } from './sampling.ts'
 
@@ -9,6 +10,12 @@ export type BatchedOptions = {
   /** Pictures a network call; default 16, beyond which two CPU cores gain nothing. */
   readonly batch?: number
 }
+
+/**
+ * What pictures are formed again from: their own noise by inversion (the paper's way), which holds on to what s does not say, or
+ * fresh noise, in which s decides alone. What a model ties together shows in fresh noise first: in a picture's own, the old mouth stays.
+ */
+export type NoiseKind = 'inverted' | 'fresh'
 
 /** From … to of every batch. */
 export const slices = (count: number, batch: number): [from: number, to: number][] =>
@@ -35,6 +42,18 @@ export async function invertMany(
       ),
     )
   return { x: concat(levels.map(({ x }) => x)), t: levels[0].t }
+}
+
+/** Pure noise for x0 [N,H,W,C]: fresh where a seed for it is given, else its own under s [N,m]. */
+export async function startFrom(
+  patronus: Patronus,
+  x0: Tensor,
+  s: Tensor,
+  { fresh, ...options }: BatchedOptions & { readonly fresh?: number },
+  hooks?: Hooks,
+): Promise<Level> {
+  if (fresh === undefined) return invertMany(patronus, x0, s, options, hooks)
+  return { x: gaussian(x0.shape, fresh), t: patronus.info.config.timesteps - 1 }
 }
 
 /** Pictures [N,H,W,C] by DDIM (η = 0) from noise [N,H,W,C] under s [N,m]. Not clipped. */

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import type { NoiseKind } from '../analysis/regenerate.ts'
 import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { drawAtlas, type DrawOptions } from './draw-atlas.ts'
-import { editOption, whole } from './options.ts'
+import { editOption, noiseOption, whole } from './options.ts'
 import { subjectCommand, withSubject, type Subject, type SubjectOptions } from './subject.ts'
 
 type CouplingsOptions = SubjectOptions & DrawOptions & CouplingsHow & { readonly control?: string }
@@ -10,14 +11,15 @@ type CouplingsOptions = SubjectOptions & DrawOptions & CouplingsHow & { readonly
 type CouplingsHow = DrawOptions & {
   readonly latents: number
   readonly edit: EditKind
+  readonly noise: NoiseKind
 }
 
 /** `patronus couplings`: shortcuts where nobody has labels. */
 export const couplingsCommand = (): Command =>
   subjectCommand('couplings', 'find shortcuts without labels: raise each prototype, see which others answer elsewhere')
     .option('--control <checkpoint>', 'a clean model of the same kind of pictures; what it couples, too, is no shortcut')
-    .option('--faces <n>', 'test pictures each prototype is raised on', whole(2, 64), 8)
-    .option('--steps <K>', 'steps of inversion and sampling', whole(2, 1000), 25)
+    .option('--faces <n>', 'test pictures each prototype is raised on', whole(2, 64), 24)
+    .option('--steps <K>', 'steps of sampling, and of inversion', whole(2, 1000), 12)
     .option('--batch <n>', 'pictures a network call', whole(1, 512), 32)
     .option(
       '--latents <n>',
@@ -28,6 +30,7 @@ export const couplingsCommand = (): Command =>
     .addOption(
       editOption('raise a prototype alone to its maximum, or move all of s to what is usual where it is strong', 'usual'),
     )
+    .addOption(noiseOption())
     .addHelpText('after', '\nUses the atlas; Ctrl-C stops, the same command goes on where it stopped.')
     .action(couple)
 
@@ -58,7 +61,7 @@ async function couple(checkpoint: string, options: CouplingsOptions): Promise<vo
 export async function findCouplings(
   subject: Subject,
   control: Patronus | undefined,
-  { latents, edit, ...options }: CouplingsHow & { readonly seed: number },
+  { latents, edit, noise, ...options }: CouplingsHow & { readonly seed: number },
 ) {
   const [{ couplings, readAnswers }, { encodeIn }, { countOf, firstPictures }] = await Promise.all([
     import('../analysis/couplings.ts'),
@@ -69,11 +72,22 @@ export async function findCouplings(
   const pictures = firstPictures(test, Math.min(latents, countOf(test)))
   const draw = async (model: Patronus) => {
     const { s } = await encodeIn(model, pictures)
-    return { s, atlas: await drawAtlas(subject, model, options, edit === 'usual' ? { usual: s } : {}) }
+    return {
+      s,
+      atlas: await drawAtlas(subject, model, options, {
+        ...(edit === 'usual' && { usual: s }),
+        ...(noise === 'fresh' && { fresh: options.seed }),
+      }),
+    }
   }
   const { s, atlas } = await draw(patronus)
   const theirs = control && { ...(await draw(control)), reader: control }
   const clean = theirs && { answers: await readAnswers(theirs.atlas, theirs.reader), s, cleanS: theirs.s }
   const reader = control ?? patronus
-  return { atlas, edit, couplings: couplings(atlas, await readAnswers(atlas, reader), reader, { seed: options.seed, clean }) }
+  return {
+    atlas,
+    edit,
+    noise,
+    couplings: couplings(atlas, await readAnswers(atlas, reader), reader, { seed: options.seed, clean }),
+  }
 }

@@ -2,10 +2,11 @@ import type { Command } from 'commander'
 import type { Diagnosis, Raise } from '../analysis/diagnose.ts'
 import type { ExamineOptions } from '../analysis/examine.ts'
 import { parsePrototypes } from '../analysis/edits.ts'
+import type { NoiseKind } from '../analysis/regenerate.ts'
 import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { Failure } from './failure.ts'
-import { collected, editOption, whole } from './options.ts'
+import { collected, editOption, noiseOption, whole } from './options.ts'
 import { subjectCommand, withSubject, type SubjectOptions } from './subject.ts'
 
 type DiagnoseOptions = SubjectOptions & {
@@ -15,6 +16,7 @@ type DiagnoseOptions = SubjectOptions & {
   readonly latents: number
   readonly top: number
   readonly edit: EditKind
+  readonly noise: NoiseKind
   readonly random: number
   readonly steps: number
   readonly batch: number
@@ -28,7 +30,8 @@ export const diagnoseCommand = (): Command =>
     .option('--pictures <n>', 'test pictures that are formed again', whole(1), 50)
     .option('--latents <n>', 'test pictures that tell which prototypes stand for what', whole(2), 1000)
     .option('--top <k>', 'prototypes that stand for an attribute', whole(1), 2)
-    .addOption(editOption('bring A by its prototypes at their maximum, or by moving all of s to what is usual with A', 'maximum'))
+    .addOption(editOption('bring A by its prototypes at their maximum, or by moving all of s to what is usual with A', 'usual'))
+    .addOption(noiseOption())
     .option('--random <n>', 'random groups raised for comparison; with --edit usual, at least one an attribute', whole(0), 4)
     .option('--steps <K>', 'steps of inversion and sampling', whole(2, 1000), 25)
     .option('--batch <n>', 'pictures a network call', whole(1, 512), 16)
@@ -65,7 +68,7 @@ async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<v
           },
         },
       )
-    const { diagnosis, random, x0 } = await ask(patronus, { raises: options.raise?.map(parseRaise), random: options.random })
+    const { diagnosis, random } = await ask(patronus, { raises: options.raise?.map(parseRaise), random: options.random })
     let control: { patronus: Patronus; diagnosis: Diagnosis } | undefined
     if (options.control !== undefined) {
       const clean = await loadPatronus(options.control, { device: subject.device })
@@ -79,7 +82,6 @@ async function diagnose(checkpoint: string, options: DiagnoseOptions): Promise<v
         diagnosis,
         random,
         pairs: suspiciousPairs(diagnosis, random, control?.diagnosis, exclusiveGroups(test)),
-        x0,
         ...(control && { control: { info: control.patronus.info, diagnosis: control.diagnosis } }),
       },
       [...facts, ...(control ? [['control', `${control.patronus.info.name}, ${control.patronus.id}`] as const] : [])],

@@ -1,7 +1,6 @@
-import type { Atlas } from '../analysis/atlas.ts'
+import type { Atlas, AtlasOptions } from '../analysis/atlas.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { folderArtefacts } from './artefacts.ts'
-import type { Tensor } from '../model/tensor.ts'
 import type { Subject } from './subject.ts'
 
 export type DrawOptions = { readonly faces: number; readonly steps: number; readonly batch: number }
@@ -11,7 +10,7 @@ export async function drawAtlas(
   { test, reporter, signal }: Subject,
   patronus: Patronus,
   { faces, steps, batch }: DrawOptions,
-  how: { readonly prototypes?: readonly number[]; readonly usual?: Tensor } = {},
+  how: Pick<AtlasOptions, 'prototypes' | 'usual' | 'fresh'> = {},
 ): Promise<Atlas> {
   const [{ makeAtlas }, { firstPictures }] = await Promise.all([
     import('../analysis/atlas.ts'),

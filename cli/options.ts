@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import type { NoiseKind } from '../analysis/regenerate.ts'
 import type { EditKind } from '../analysis/usual.ts'
 import type { DeviceName } from '../engine/device.ts'
 
@@ -16,6 +17,14 @@ export const trainingDeviceOption = (): Option =>
 
 export const editOption = (help: string, initial: EditKind): Option =>
   new Option('--edit <how>', help).choices(['maximum', 'usual'] satisfies EditKind[]).default(initial)
+
+export const noiseOption = (): Option =>
+  new Option(
+    '--noise <kind>',
+    "form pictures from fresh noise, where s decides alone, or from their own, by inversion (the paper's way)",
+  )
+    .choices(['fresh', 'inverted'] satisfies NoiseKind[])
+    .default('fresh')
 
 /** A whole number from `min` to `max`. */
 export const whole =

@@ -15,11 +15,13 @@ import {
   type Diagnosed,
   type Moved,
 } from '../analysis/reports/diagnose.ts'
+import type { NoiseKind } from '../analysis/regenerate.ts'
 import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import { cellSize, drawGrid } from './draw-grid.ts'
 import { liveSteps } from './live-steps.ts'
+import { noiseInput } from './noise-input.ts'
 import { defineNode, type Context } from './node.ts'
 import { roundedTable, tableText } from './table-text.ts'
 
@@ -79,11 +81,12 @@ export default defineNode({
     },
     edit: {
       type: 'COMBO',
-      options: ['maximum', 'usual'],
-      default: 'maximum',
+      options: ['usual', 'maximum'],
+      default: 'usual',
       optional: true,
       help: 'How A is brought into s: its prototypes to their maximum, as in the paper, or all of s by what is usual with A and not without it, which is milder and moves A more surely.',
     },
+    noise: noiseInput,
   },
   outputs: {
     table: {
@@ -96,7 +99,10 @@ export default defineNode({
     before: { type: 'IMAGE', help: 'The pictures of that pair as they were.' },
     after: { type: 'IMAGE', help: 'The same pictures with A raised.' },
   },
-  async run({ model, data, attribute_a, attribute_b, control, prototypes = '', edit = 'maximum', ...how }, context) {
+  async run(
+    { model, data, attribute_a, attribute_b, control, prototypes = '', edit = 'usual', noise = 'fresh', ...how },
+    context,
+  ) {
     const [raised, read] = [attribute_a.trim(), attribute_b.trim()]
     checkAttributes(data, [raised, read])
     const raises = ownRaise(model, prototypes, raised)
@@ -104,7 +110,7 @@ export default defineNode({
       throw new Error(
         'attribute_a: name what the prototypes stand for, so that the same can be raised in the control; or unlink it',
       )
-    const options = { ...how, edit: edit as EditKind, ...(raised !== '' && { attributes: [raised] }) }
+    const options = { ...how, edit: edit as EditKind, noise: noise as NoiseKind, ...(raised !== '' && { attributes: [raised] }) }
     const stages = control ? 2 : 1
     const found = await examineHere(context, model, data, { ...options, raises }, [0, stages])
     const clean = control && (await examineHere(context, control, data, { ...options, random: 0 }, [1, stages]))
@@ -189,7 +195,7 @@ function gridOf(
   return {
     title: `${raised} raised, ${read} read: the ${chosen.length} of ${diagnosis.pictures} pictures in which it moved most`,
     rows: [
-      { label: 'as they were', cells: cells(a, i => `picture ${chosen[i]}`) },
+      { label: diagnosis.noise === 'fresh' ? 'nothing raised' : 'as they were', cells: cells(a, i => `picture ${chosen[i]}`) },
       {
         label: effect.raise.shift
           ? `all of s moved to what is usual with ${raised}`

@@ -6,12 +6,14 @@ import { fromModel, toModel } from '../analysis/pixels.ts'
 import { prototypeLabel } from '../analysis/ranges.ts'
 import { encodeIn } from '../analysis/batches.ts'
 import { couplingsSummary, couplingTable, listed, type Coupled } from '../analysis/reports/couplings.ts'
+import type { NoiseKind } from '../analysis/regenerate.ts'
 import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import { cellSize, drawGrid } from './draw-grid.ts'
 import { listedPrototypes } from './listed-prototypes.ts'
 import { liveSteps } from './live-steps.ts'
+import { noiseInput } from './noise-input.ts'
 import { defineNode, type Context } from './node.ts'
 import { roundedTable, tableText } from './table-text.ts'
 
@@ -48,26 +50,30 @@ export default defineNode({
     },
     edit: {
       type: 'COMBO',
-      options: ['maximum', 'usual'],
-      default: 'maximum',
+      options: ['usual', 'maximum'],
+      default: 'usual',
       optional: true,
       help: 'How a prototype is raised: alone to its maximum, or by moving all of s to what is usual where it is strong, which brings what it stands for more surely.',
     },
+    noise: noiseInput,
   },
   outputs: {
     table: { type: 'TABLE', help: 'The strongest couplings: what was raised, what answered, by how much, and where.' },
     figure: { type: 'IMAGE', help: 'The strongest in pictures: nothing raised, and the prototype raised with its patch framed.' },
   },
-  async run({ model, images, prototypes, steps, seed, control, match = images, edit = 'maximum' }, context) {
+  async run({ model, images, prototypes, steps, seed, control, match = images, edit = 'usual', noise = 'fresh' }, context) {
     if (images.shape[0] < 2)
       throw new Error(`images: wanted at least 2 pictures, got ${images.shape[0]}; one alone cannot say how sure an answer is`)
     const wanted = listedPrototypes(prototypes, model.info)
     const sOf = async (patronus: Patronus) => (await encodeIn(patronus, toModel(match, patronus.info.config))).s
     const draw = (patronus: Patronus, s: Tensor, chosen: readonly number[], stage: number) =>
-      atlasHere(context, patronus, images, { steps, prototypes: chosen, ...(edit === 'usual' && { usual: s }) }, [
-        stage,
-        control ? 2 : 1,
-      ])
+      atlasHere(
+        context,
+        patronus,
+        images,
+        { steps, prototypes: chosen, ...(edit === 'usual' && { usual: s }), ...(noise === 'fresh' && { fresh: seed }) },
+        [stage, control ? 2 : 1],
+      )
     const s = await sOf(model)
     const atlas = await draw(model, s, wanted, 0)
     const clean =
@@ -79,6 +85,7 @@ export default defineNode({
       ...(control && { control: control.info }),
       atlas,
       edit: edit as EditKind,
+      noise: noise as NoiseKind,
       couplings: found,
     }
     const figure = await drawGrid(context, gridOf(all))

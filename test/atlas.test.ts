@@ -1,6 +1,7 @@
 import { makeAtlas, meanCosine, type Atlas } from '../analysis/atlas.ts'
 import { decodePart, encodePart, type AtlasPart } from '../analysis/atlas-part.ts'
 import type { Artefacts } from '../analysis/artefacts.ts'
+import { sampleMany } from '../analysis/regenerate.ts'
 import { stepped, usualWith } from '../analysis/usual.ts'
 import { atlasReport } from '../analysis/reports/atlas.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -87,6 +88,19 @@ describe.each([1, 3] as const)('the atlas of a model of %i colours', channels =>
       expect(seen.some(({ data }) => data.every((v, i) => v === wanted.data[i]))).toBe(true)
       expect(value).toBeCloseTo((wanted.data[prototype] + wanted.data[4 + prototype]) / 2, 6)
     }
+  })
+
+  test('from fresh noise inverts nothing, and forms from the noise of its seed', async () => {
+    const { artefacts } = shelf()
+    const { patronus, calls } = counted(model)
+    const x0 = faces(2, channels)
+    const fresh = await makeAtlas(patronus, x0, { ...options, fresh: 5 }, artefacts)
+    expect(calls()).toBe(2 + 4 * 2)
+    const { s } = await model.encode(x0)
+    const formed = await sampleMany(model, { x: gaussian(x0.shape, 5), t: 999 }, s, { steps: 2, batch: 2 })
+    fresh.rebuilt.data.forEach((v, i) => expect(Math.abs(v - Math.min(1, Math.max(-1, formed.data[i])))).toBeLessThan(0.004))
+    const other = await makeAtlas(model, x0, { ...options, fresh: 6 }, artefacts)
+    expect([...other.rebuilt.data]).not.toEqual([...fresh.rebuilt.data])
   })
 
   test('makes a spoilt part again and no other', async () => {

@@ -90,7 +90,9 @@ describe.each([1, 3] as const)('answers read by a model of %i colours', channels
         expect(raised).not.toBe(answers)
         expect(answer.interval!.low <= answer.mean && answer.mean <= answer.interval!.high).toBe(true)
       }
-      expect(badNumbers(couplingsReport({ info: model.info, atlas, edit: 'maximum', couplings: found }, []))).toEqual([])
+      expect(
+        badNumbers(couplingsReport({ info: model.info, atlas, edit: 'maximum', noise: 'inverted', couplings: found }, [])),
+      ).toEqual([])
     }
   })
 
@@ -145,7 +147,14 @@ describe('couplings', () => {
     const subtracted = found.find(({ raised, answers }) => raised === 0 && answers === 2)!
     expect(subtracted.excess).toBeCloseTo(0.1, 1)
     expect(subtracted.clean!.prototype).toBe(3)
-    const all = { info: model.info, control: model.info, atlas: atlas(), edit: 'usual' as const, couplings: found }
+    const all = {
+      info: model.info,
+      control: model.info,
+      atlas: atlas(),
+      edit: 'usual' as const,
+      noise: 'fresh' as const,
+      couplings: found,
+    }
     expect(badNumbers(couplingsReport(all, []))).toEqual([])
   })
 

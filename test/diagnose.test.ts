@@ -14,7 +14,8 @@ import {
   type RaiseEffect,
 } from '../analysis/diagnose.ts'
 import { examine } from '../analysis/examine.ts'
-import { column } from '../analysis/ranges.ts'
+import { column, withColumn } from '../analysis/ranges.ts'
+import { sampleMany } from '../analysis/regenerate.ts'
 import { diagnoseReport, isSuspicious, mostMoved, type Diagnosed } from '../analysis/reports/diagnose.ts'
 import { standFor } from '../analysis/stand-for.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -40,6 +41,30 @@ describe.each([1, 3] as const)('a model of %i colours under diagnosis', channels
     const before = await brightReader.probabilities(x0)
     unchanged.deltas.data.forEach((delta, i) => expect(delta).toBeCloseTo(back.data[i] - before.data[i], 4))
     expect(raises[0].deltas).toEqual(unchanged.deltas)
+  })
+
+  test('from fresh noise measures against what that noise becomes with nothing raised, whatever the pictures showed', async () => {
+    const x0 = firstPictures(data, 3)
+    const raise = { name: 'a', prototypes: [0], value: 3 }
+    const heard: number[] = []
+    const ask = (pictures: Tensor) =>
+      raiseEffects(
+        model,
+        pictures,
+        brightReader,
+        [raise],
+        { ...options, noise: 'fresh' },
+        { onStep: done => void heard.push(done) },
+      )
+    const { unchanged, raises, before, noise } = await ask(x0)
+    expect([noise, heard]).toEqual(['fresh', [1, 2, 3, 4]])
+    expect([...unchanged.deltas.data].every(delta => delta === 0)).toBe(true)
+    const { s } = await model.encode(x0)
+    const from = { x: gaussian(x0.shape, options.seed), t: 999 }
+    expect([...before.data]).toEqual([...(await sampleMany(model, from, s, { steps: 2 })).data])
+    const formed = await sampleMany(model, from, withColumn(s, 0, 3), { steps: 2 })
+    const [known, after] = [await brightReader.probabilities(before), await brightReader.probabilities(formed)]
+    raises[0].deltas.data.forEach((delta, i) => expect(delta).toBeCloseTo(after.data[i] - known.data[i], 6))
   })
 
   test('averages an effect over the pictures it is asked about, and tells that of every picture', async () => {
@@ -196,6 +221,8 @@ describe('pairs', () => {
   const diagnosis = (raises: readonly RaiseEffect[], unchanged = [0, 0, 0]): Diagnosis => ({
     attributes: names,
     pictures: 2,
+    noise: 'inverted',
+    before: tensor([2, 2, 2, 1], [0, 0, 0, 0, 1, 1, 1, 1]),
     unchanged: effect('nothing', unchanged),
     raises,
   })
@@ -226,7 +253,7 @@ describe('pairs', () => {
   })
 
   test('show the pictures that moved most in the direction of the mean', () => {
-    const all = { diagnosis: biased, x0: tensor([2, 2, 2, 1], [0, 0, 0, 0, 1, 1, 1, 1]), random: [], pairs: [] }
+    const all = { diagnosis: biased, random: [], pairs: [] }
     const [pair] = suspiciousPairs(biased, [], undefined, [['black', 'blond']])
     const moved = mostMoved(all as unknown as Diagnosed, pair)!
     // black → smile falls: the picture that fell further comes first

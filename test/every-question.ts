@@ -18,6 +18,7 @@ import { prototypeRanges } from '../analysis/prototype-ranges.ts'
 import { withColumn } from '../analysis/ranges.ts'
 import { rangesReport } from '../analysis/ranges-report.ts'
 import { atlasReport } from '../analysis/reports/atlas.ts'
+import type { NoiseKind } from '../analysis/regenerate.ts'
 import type { EditKind } from '../analysis/usual.ts'
 import { couplingsReport } from '../analysis/reports/couplings.ts'
 import { diagnoseReport } from '../analysis/reports/diagnose.ts'
@@ -48,13 +49,13 @@ async function changeOfFirst(subject: Subject): Promise<{ s: Tensor; edited: Ten
 }
 
 const diagnosed =
-  (edit: EditKind, hasControl: boolean) =>
+  (edit: EditKind, noise: NoiseKind, hasControl: boolean) =>
   async ({ patronus, data }: Subject) => {
-    const options = { top: 2, edit, random: 1, pictures: data.images.length, steps, seed, batch: 64 }
-    const { diagnosis, random, x0 } = await examine(patronus, data, brightReader, options)
+    const options = { top: 2, edit, noise, random: 1, pictures: data.images.length, steps, seed, batch: 64 }
+    const { diagnosis, random } = await examine(patronus, data, brightReader, options)
     const pairs = suspiciousPairs(diagnosis, random, hasControl ? diagnosis : undefined, exclusiveGroups(data))
     const { info } = patronus
-    const report = diagnoseReport({ info, diagnosis, random, pairs, x0, ...(hasControl && { control: { info, diagnosis } }) }, [])
+    const report = diagnoseReport({ info, diagnosis, random, pairs, ...(hasControl && { control: { info, diagnosis } }) }, [])
     return { found: { diagnosis, random, pairs }, reports: [report] }
   }
 
@@ -62,12 +63,15 @@ const coupled = (edit: EditKind, hasControl: boolean) => async (subject: Subject
   const { patronus, x0 } = subject
   const { info } = patronus
   const s = await sOf(subject)
-  const how = { steps, prototypes: first(subject), batch: 64, ...(edit === 'usual' && { usual: s }) }
+  const how = { steps, prototypes: first(subject), batch: 64, ...(edit === 'usual' && { usual: s, fresh: seed }) }
   const atlas = await makeAtlas(patronus, x0, how, subject.artefacts)
   const answers = await readAnswers(atlas, patronus)
   const clean = hasControl ? { clean: { answers, s, cleanS: s } } : {}
   const found = couplings(atlas, answers, patronus, { seed, ...clean })
-  const report = couplingsReport({ info, atlas, edit, couplings: found, ...(hasControl && { control: info }) }, [])
+  const report = couplingsReport(
+    { info, atlas, edit, noise: edit === 'usual' ? 'fresh' : 'inverted', couplings: found, ...(hasControl && { control: info }) },
+    [],
+  )
   return { found: { answers, found }, reports: [report] }
 }
 
@@ -108,8 +112,8 @@ export const everyQuestion: readonly Analysis[] = [
     },
     refuses: { 'no pictures': noPictures('nearest patches') },
   },
-  { name: 'diagnosis, raised to the maximum', ask: diagnosed('maximum', false), refuses: cannotDiagnose },
-  { name: 'diagnosis, moved by what is usual, with a control', ask: diagnosed('usual', true), refuses: cannotDiagnose },
+  { name: 'diagnosis, raised to the maximum', ask: diagnosed('maximum', 'inverted', false), refuses: cannotDiagnose },
+  { name: 'diagnosis, moved by what is usual, with a control', ask: diagnosed('usual', 'fresh', true), refuses: cannotDiagnose },
   { name: 'couplings', ask: coupled('maximum', false), refuses: { 'no pictures': noPictures('atlas') } },
   {
     name: 'couplings against a control',

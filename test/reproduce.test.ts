@@ -10,6 +10,8 @@ const diagnosis = (mean: number, low: number, high: number): Diagnosis => {
   return {
     attributes: ['black hair', 'smiling'],
     pictures: 4,
+    noise: 'inverted',
+    before: zeros([4, 2, 2, 3]),
     unchanged: { raise: { name: 'nothing', prototypes: [] }, ...effect(0) },
     raises: [{ raise: { name: 'black hair', prototypes: [1] }, ...effect(mean) }],
   }

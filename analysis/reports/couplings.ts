@@ -5,6 +5,7 @@ import type { Coupling, Place } from '../couplings.ts'
 import { colored } from '../pixels.ts'
 import { prototypeLabel } from '../ranges.ts'
 import type { Figure, Report, Table } from '../report.ts'
+import type { NoiseKind } from '../regenerate.ts'
 import type { EditKind } from '../usual.ts'
 
 /** All that the page is made of. */
@@ -15,6 +16,7 @@ export type Coupled = {
   readonly atlas: Atlas
   /** How prototypes were raised. */
   readonly edit: EditKind
+  readonly noise: NoiseKind
   readonly couplings: readonly Coupling[]
 }
 
@@ -43,10 +45,10 @@ const raisedBy = {
 } as const
 
 /** What was done and the strongest coupling, in two sentences. */
-export function couplingsSummary({ info, control, atlas, couplings, edit }: Coupled): string[] {
+export function couplingsSummary({ info, control, atlas, couplings, edit, noise }: Coupled): string[] {
   const [first] = couplings
   return [
-    `Each prototype was raised on ${atlas.faces} pictures, ${raisedBy[edit]}; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
+    `Each prototype was raised on ${atlas.faces} pictures, ${raisedBy[edit]}, and formed from ${noise === 'fresh' ? 'fresh noise' : 'their own noise'}; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
     first
       ? `The strongest: raising ${prototypeLabel(first.raised, info)} moves ${prototypeLabel(first.answers, control ?? info)} by ${first.excess.toFixed(1)} standard deviations${control ? ' more than in the clean model' : ''}, ${Math.round(distance(first))} pixels away.`
       : 'No prototype answers to another with an interval away from 0.',

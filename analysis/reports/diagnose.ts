@@ -15,8 +15,6 @@ export type Diagnosed = {
   readonly random: readonly RaiseEffect[]
   readonly control?: { readonly info: CheckpointInfo; readonly diagnosis: Diagnosis }
   readonly pairs: readonly Pair[]
-  /** The pictures, [N,H,W,C] -1 … 1, as they were. */
-  readonly x0: Tensor
 }
 
 type Drawing = Figure & { readonly svg: string }
@@ -45,11 +43,16 @@ const howRaised = ({ raises }: Diagnosis): string =>
     ? 'For every attribute A, all of s was moved by what is usual with A and not without it,'
     : 'For every attribute A, the prototypes that stand for it were raised to their maximum'
 
+const formedFrom = {
+  inverted: 'from their own noise',
+  fresh: 'from fresh noise, in which s decides alone; what it becomes with nothing raised is what shifts are measured against',
+} as const
+
 /** The answer in two sentences. */
 export function diagnosisSummary({ diagnosis, pairs, control }: Diagnosed): string[] {
   const suspicious = pairs.filter(isSuspicious)
   return [
-    `${howRaised(diagnosis)} on ${diagnosis.pictures} ${diagnosis.pictures === 1 ? 'picture, which was' : 'pictures, which were'} formed again; a classifier that never met the model read every other attribute B, in the pictures that lack A.`,
+    `${howRaised(diagnosis)} on ${diagnosis.pictures} ${diagnosis.pictures === 1 ? 'picture, which was' : 'pictures, which were'} formed again ${formedFrom[diagnosis.noise]}; a classifier that never met the model read every other attribute B, in the pictures that lack A.`,
     suspicious.length === 0
       ? `No pair moved beyond what raising random prototypes${control ? ` or ${control.info.name}` : ''} does.`
       : `${suspicious.length} of ${pairs.length} pairs moved more than random prototypes${control ? ` and ${control.info.name}` : ''} explain, with an interval away from 0. The most suspicious: ${suspicious.slice(0, 3).map(sentence).join('; ')}.`,
@@ -120,7 +123,7 @@ function pictureFigure(all: Diagnosed, pair: Pair): Figure[] {
       caption: `${effect.raise.shift ? 'All of s moved; most telling are prototypes' : 'Prototypes'} ${effect.raise.prototypes.map(j => prototypeLabel(j, all.info)).join(', ')}. The ${chosen.length} pictures of ${all.diagnosis.pictures} in which P(${read}) moved most; on average ${signed(shift.mean)}.`,
       images: map(colored(concat([before, after])), v => (v + 1) / 2),
       columns: chosen.length,
-      rowLabels: ['original', `${raised} raised`],
+      rowLabels: [all.diagnosis.noise === 'fresh' ? 'nothing raised' : 'original', `${raised} raised`],
     },
   ]
 }
@@ -136,7 +139,7 @@ export type Moved = {
 }
 
 /** The pictures in which B of a pair moved most, in the direction of its mean. */
-export function mostMoved({ diagnosis, x0 }: Diagnosed, { raised, read, shift }: Pair): Moved | undefined {
+export function mostMoved({ diagnosis }: Diagnosed, { raised, read, shift }: Pair): Moved | undefined {
   const effect = diagnosis.raises.find(({ raise }) => raise.name === raised)
   const b = diagnosis.attributes.indexOf(read)
   if (!effect || b < 0) return undefined
@@ -144,7 +147,7 @@ export function mostMoved({ diagnosis, x0 }: Diagnosed, { raised, read, shift }:
   const sign = Math.sign(shift.mean)
   const chosen = [...(effect.raise.among ?? deltas.keys())].sort((i, j) => sign * (deltas[j] - deltas[i])).slice(0, shownPictures)
   const pick = (images: Tensor) => concat(chosen.map(i => rows(images, i, i + 1)))
-  return { effect, chosen, deltas: chosen.map(i => deltas[i]), before: pick(x0), after: pick(effect.images) }
+  return { effect, chosen, deltas: chosen.map(i => deltas[i]), before: pick(diagnosis.before), after: pick(effect.images) }
 }
 
 /** What was raised against what was read, of the model and of its control. */
