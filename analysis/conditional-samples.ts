@@ -22,20 +22,6 @@ export type SamplingOptions = BatchOptions & {
   readonly seed: number
 }
 
-/** s [N,m] of images that arrive in batches [b,H,W,C], -1 … 1. `activations` gives s [b,m] of one batch. */
-export async function encodeAll(
-  activations: (images: Tensor) => Promise<Tensor>,
-  batches: Iterable<Tensor>,
-  signal?: AbortSignal,
-): Promise<Tensor> {
-  const parts: Tensor[] = []
-  for (const images of batches) {
-    signal?.throwIfAborted()
-    parts.push(await activations(images))
-  }
-  return concat(parts)
-}
-
 /** Start noise of pictures `from` … `to`-1; picture i always gets the same, however many there are and however they are batched. */
 export function startNoise({ image }: Patronus['info']['config'], seed: number, from: number, to: number): Tensor {
   const shape = [1, image.height, image.width, image.channels]

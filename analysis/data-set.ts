@@ -45,6 +45,27 @@ export function picturesFrom(data: DataSet, from: number, to: number): Tensor {
   return { shape: [to - from, ...data.shape], data: pictures(data, indices) }
 }
 
+export type PictureBatches = {
+  /** The first so many; default all. */
+  readonly count?: number
+  /** Instead: these, in this order. */
+  readonly chosen?: ArrayLike<number>
+  /** Pictures a batch. */
+  readonly size?: number
+  /** Hears how many are through, when the next batch is asked for. */
+  readonly onBatch?: (done: number, total: number) => void
+}
+
+/** The pictures of a set a batch at a time, [b,H,W,C] -1 … 1, so that memory holds no more of them as floats. */
+export function* pictureBatches(data: DataSet, { count, chosen, size = 64, onBatch }: PictureBatches = {}): Generator<Tensor> {
+  const indices = chosen ? Array.from(chosen) : Array.from({ length: count ?? countOf(data) }, (_, i) => i)
+  for (let from = 0; from < indices.length; from += size) {
+    const part = indices.slice(from, from + size)
+    yield { shape: [part.length, ...data.shape], data: pictures(data, part) }
+    onBatch?.(from + part.length, indices.length)
+  }
+}
+
 /** Checks that a model can look at these pictures as they are. */
 export function checkPictures(data: DataSet, { name: model, config: { image } }: CheckpointInfo): void {
   const { name, shape } = data

@@ -1,9 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
 import { Command } from 'commander'
-import type { CheckpointInfo, Patronus } from '../engine/patronus.ts'
-import type { Tensor } from '../model/tensor.ts'
-import { countOf, pictures, type DataSet } from '../analysis/data-set.ts'
+import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { DeviceName } from '../engine/device.ts'
 import { Failure } from './failure.ts'
 import { deviceOption, whole } from './options.ts'
@@ -17,9 +15,6 @@ type RangesOptions = {
   readonly out?: string
   readonly write?: boolean
 }
-
-/** Pictures encoded between two reports of progress. */
-const batch = 64
 
 /** `patronus ranges`: measures which values of s are plausible for each prototype, and keeps them in the checkpoint. */
 export const rangesCommand = (): Command =>
@@ -58,7 +53,9 @@ async function measure(
   { patronus, train: load, reporter, signal }: Subject,
   { images, seed }: RangesOptions,
 ): Promise<CheckpointInfo> {
-  const [{ prototypeRanges }, { shuffled }] = await Promise.all([
+  const [{ encodeAll }, { countOf, pictureBatches }, { prototypeRanges }, { shuffled }] = await Promise.all([
+    import('../analysis/batches.ts'),
+    import('../analysis/data-set.ts'),
     import('../analysis/prototype-ranges.ts'),
     import('../model/noise.ts'),
   ])
@@ -66,10 +63,8 @@ async function measure(
   const all = countOf(train)
   const count = Math.min(images ?? all, all)
   const chosen = shuffled(all, seed).subarray(0, count).sort()
-  const s = await encodeAll(patronus, train, chosen, (done, total) => {
-    signal.throwIfAborted()
-    reporter.step(done, total, 'pictures encoded')
-  })
+  const onBatch = (done: number, total: number) => reporter.step(done, total, 'pictures encoded')
+  const s = await encodeAll(async x => (await patronus.encode(x)).s, pictureBatches(train, { chosen, onBatch }), signal)
   const drawn = count < all ? `${count} of ${all} training pictures, seed ${seed}` : `all ${all} training pictures`
   return {
     ...patronus.info,
@@ -77,24 +72,6 @@ async function measure(
     rangesOver: count,
     provenance: { ...patronus.info.provenance, rangesFrom: `${train.name}: ${drawn}` },
   }
-}
-
-/** s [N,m] of the chosen pictures. */
-async function encodeAll(
-  patronus: Patronus,
-  data: DataSet,
-  chosen: Uint32Array,
-  onBatch: (done: number, total: number) => void,
-): Promise<Tensor> {
-  const m = patronus.info.config.prototypes.count
-  const s = new Float32Array(chosen.length * m)
-  for (let from = 0; from < chosen.length; from += batch) {
-    const part = chosen.subarray(from, from + batch)
-    const images = { shape: [part.length, ...data.shape], data: pictures(data, part) }
-    s.set((await patronus.encode(images)).s.data, from * m)
-    onBatch(from + part.length, chosen.length)
-  }
-  return { shape: [chosen.length, m], data: s }
 }
 
 async function save(checkpoint: string, target: string, info: CheckpointInfo): Promise<string> {

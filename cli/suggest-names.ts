@@ -1,7 +1,6 @@
 import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import type { Table } from '../analysis/report.ts'
 import type { Tensor } from '../model/tensor.ts'
-import type { DataSet } from '../analysis/data-set.ts'
 import type { InTurn } from '../server/turns.ts'
 import { Failure } from './failure.ts'
 import type { Subject } from './subject.ts'
@@ -27,8 +26,8 @@ export async function suggestionsFor(
   { patronus, train, test, reporter, signal }: Pick<Subject, 'patronus' | 'train' | 'test' | 'reporter' | 'signal'>,
   { pictures, threshold, control, seed, inTurn = work => work() }: SuggestOptions,
 ): Promise<NameSuggestions> {
-  const [{ encodeAll }, { suggestNames }, { countOf, facts }, { untrainedControl }] = await Promise.all([
-    import('../analysis/conditional-samples.ts'),
+  const [{ encodeAll }, { suggestNames }, { countOf, facts, pictureBatches }, { untrainedControl }] = await Promise.all([
+    import('../analysis/batches.ts'),
     import('../analysis/name-suggestions.ts'),
     import('../analysis/data-set.ts'),
     import('../train/control.ts'),
@@ -40,9 +39,9 @@ export async function suggestionsFor(
     )
   const count = Math.min(countOf(test), pictures)
   const attributes = { names, values: values.subarray(0, count * names.length) }
-  const encode = async (activations: (images: Tensor) => Promise<Tensor>, what: string) => {
-    const batches = await batchesOf(test, count, done => reporter.step(done, count, what))
-    return encodeAll(x => inTurn(() => activations(x)), batches, signal)
+  const encode = (activations: (images: Tensor) => Promise<Tensor>, what: string) => {
+    const onBatch = (done: number) => reporter.step(done, count, what)
+    return encodeAll(x => inTurn(() => activations(x)), pictureBatches(test, { count, onBatch }), signal)
   }
   const told = { checkpoint: patronus.id, dataSet: test.name, pictures: count, threshold }
   const s = await encode(async x => (await patronus.encode(x)).s, 's of test pictures')
@@ -56,18 +55,6 @@ export async function suggestionsFor(
   } finally {
     await untrained.dispose()
   }
-}
-
-/** The first `count` pictures, [b,H,W,C] in -1 … 1, some at a time. */
-async function batchesOf(data: DataSet, count: number, onBatch: (done: number) => void, batch = 64): Promise<Iterable<Tensor>> {
-  const [{ tensor }, { pictures }] = await Promise.all([import('../model/tensor.ts'), import('../analysis/data-set.ts')])
-  return (function* () {
-    for (let from = 0; from < count; from += batch) {
-      const indices = Uint32Array.from({ length: Math.min(batch, count - from) }, (_, i) => from + i)
-      yield tensor([indices.length, ...data.shape], pictures(data, indices))
-      onBatch(from + indices.length)
-    }
-  })()
 }
 
 const three = (value: number | null): number | null => (value === null ? null : Number(value.toFixed(3)))

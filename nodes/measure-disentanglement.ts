@@ -1,8 +1,7 @@
-import { checkPictures, countOf, facts, picturesFrom, type DataSet } from '../analysis/data-set.ts'
+import { encodeAll } from '../analysis/batches.ts'
+import { checkPictures, facts, pictureBatches } from '../analysis/data-set.ts'
 import { measureLatents } from '../analysis/measure.ts'
-import type { Patronus } from '../engine/patronus.ts'
-import { concat, type Tensor } from '../model/tensor.ts'
-import { defineNode, type Context } from './node.ts'
+import { defineNode } from './node.ts'
 import { tableText } from './table-text.ts'
 
 /** Pictures that the encoder sees in one go, between two chances to cancel. */
@@ -38,7 +37,14 @@ export default defineNode({
   async run({ model, data, control, seed }, context) {
     checkPictures(data, model.info)
     const known = facts(data)
-    const s = await encodeAll(model, data, context)
+    const onBatch = (done: number, total: number) => context.progress(done, total)
+    const s = await encodeAll(
+      async x => {
+        await context.pause()
+        return (await model.encode(x)).s
+      },
+      pictureBatches(data, { size: batch, onBatch }),
+    )
     const untrained = control ? await context.untrained(model.info.config, data, seed) : undefined
     await context.pause()
     const { tables, summary } = measureLatents(s, known, untrained)
@@ -46,16 +52,3 @@ export default defineNode({
     return { scores, attributes, ui: { tables, text: [...summary, ...tables.map(table => tableText(table))] } }
   },
 })
-
-/** s [N,m] of all pictures. */
-async function encodeAll(model: Patronus, data: DataSet, context: Context): Promise<Tensor> {
-  const count = countOf(data)
-  const parts: Tensor[] = []
-  for (let from = 0; from < count; from += batch) {
-    const to = Math.min(from + batch, count)
-    parts.push((await model.encode(picturesFrom(data, from, to))).s)
-    context.progress(to, count)
-    await context.pause()
-  }
-  return concat(parts)
-}

@@ -1,5 +1,6 @@
 import { agreement } from '../analysis/agreement.ts'
-import { encodeAll, reconstruct, samplesFrom, squaredErrors } from '../analysis/conditional-samples.ts'
+import { encodeAll } from '../analysis/batches.ts'
+import { reconstruct, samplesFrom, squaredErrors } from '../analysis/conditional-samples.ts'
 import { failures, latentQuality, spreadOf, type LatentQuality } from '../analysis/quality.ts'
 import { createPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'

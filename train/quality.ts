@@ -4,10 +4,10 @@ import { openInception, type FeatureNetwork } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { withNames } from '../analysis/naming.ts'
-import type { Tensor } from '../model/tensor.ts'
-import { rows, tensor } from '../model/tensor.ts'
+import { rows, type Tensor } from '../model/tensor.ts'
 import { agreement } from '../analysis/agreement.ts'
-import { encodeAll, reconstruct, samplesFrom, squaredErrors } from '../analysis/conditional-samples.ts'
+import { encodeAll } from '../analysis/batches.ts'
+import { reconstruct, samplesFrom, squaredErrors } from '../analysis/conditional-samples.ts'
 import { fromTensor } from '../analysis/metrics/matrix.ts'
 import { probeAccuracy } from '../analysis/metrics/probe.ts'
 import { meanOf, quantile } from '../analysis/metrics/statistics.ts'
@@ -16,7 +16,7 @@ import type { Classifier, ClassifierTraining } from './classifier.ts'
 import type { DataConfig } from './config.ts'
 import { dataOf } from './data-of.ts'
 import { untrainedControl } from './control.ts'
-import { attribute, countOf, pictures, type DataSet } from '../analysis/data-set.ts'
+import { attribute, countOf, firstPictures, pictureBatches, picturesFrom, type DataSet } from '../analysis/data-set.ts'
 import { loadData } from './datasets/load.ts'
 import { writeWhole } from './files.ts'
 import { silent, type Reporter } from './progress.ts'
@@ -112,18 +112,9 @@ const counts = ({ samples = 500, reconstructions = 100, steps = 50, seed = 1 }: 
   seed,
 })
 
-/** Images `from` … `to`-1 of a set. */
-function imagesOf(data: DataSet, from: number, to: number): Tensor {
-  const indices = Uint32Array.from({ length: to - from }, (_, i) => from + i)
-  return tensor([indices.length, ...data.shape], pictures(data, indices))
-}
-
-function* batchesOf(data: DataSet, count: number, reporter: Reporter, what: string, batch = 64): Generator<Tensor> {
-  for (let from = 0; from < count; from += batch) {
-    yield imagesOf(data, from, Math.min(from + batch, count))
-    reporter.step(Math.min(from + batch, count), count, what)
-  }
-}
+/** The first `count` pictures of a set, telling how many are through. */
+const batchesOf = (data: DataSet, count: number, reporter: Reporter, what: string): Iterable<Tensor> =>
+  pictureBatches(data, { count, onBatch: (done, total) => reporter.step(done, total, what) })
 
 async function measure(job: Job) {
   const { test, patronus, seed, signal, steps, reporter } = job
@@ -131,7 +122,7 @@ async function measure(job: Job) {
   const s = await activationsOf(job, test, latents, 's of test pictures')
   const control = await controlActivations(job, test, latents)
   const reconstructed = Math.min(countOf(test), job.reconstructions)
-  const originals = imagesOf(test, 0, reconstructed)
+  const originals = firstPictures(test, reconstructed)
   const back = await reconstruct(patronus, originals, {
     steps,
     signal,
@@ -185,7 +176,7 @@ async function distances(job: Job, samples: Tensor, classifier?: Classifier): Pr
   const { test, patronus, seed, reporter, network } = job
   const n = Math.min(samples.shape[0], countOf(test) >> 1)
   if (n < 2) return {}
-  const sets: Sets = { drawn: rows(samples, 0, n), sources: imagesOf(test, 0, n), others: imagesOf(test, n, 2 * n) }
+  const sets: Sets = { drawn: rows(samples, 0, n), sources: firstPictures(test, n), others: picturesFrom(test, n, 2 * n) }
   reporter.say('distance of drawn and real pictures')
   const subsets = seedFor('kid', seed)
   return {
@@ -236,7 +227,7 @@ async function attributeQuality(
   const latent = { names, trained: latentQuality(s, labels(s.shape[0])), control: latentQuality(control, labels(s.shape[0])) }
   if (!classifier) return latent
   const read = async (images: Tensor) => agreement(names, labels(images.shape[0]), await classifier.probabilities(images))
-  const originals = await read(imagesOf(test, 0, s.shape[0]))
+  const originals = await read(firstPictures(test, s.shape[0]))
   return {
     ...latent,
     reading: { images: samples.shape[0], originals, reconstructions: await read(back), samples: await read(samples) },
