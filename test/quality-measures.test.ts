@@ -1,6 +1,7 @@
 import { agreement } from '../analysis/agreement.ts'
 import { encodeAll } from '../analysis/batches.ts'
 import { reconstruct, samplesFrom, squaredErrors } from '../analysis/conditional-samples.ts'
+import { pictureBatches, type PictureBatches } from '../analysis/data-set.ts'
 import { failures, latentQuality, spreadOf, type LatentQuality } from '../analysis/quality.ts'
 import { createPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -64,6 +65,20 @@ test('the spread of s names the prototypes that no image activates', () => {
   expect(unused).toEqual([1])
   expect(maxima).toEqual([0.5, expect.closeTo(0.002), 2])
   expect([quantiles.min, quantiles.max]).toEqual([expect.closeTo(0.001), 2])
+})
+
+test('pictures of a set come in batches, each once and in order, and none at all is an error with what to check', async () => {
+  const images = Float32Array.from({ length: 5 }, (_, i) => i / 10)
+  const data = { name: 'five', shape: [1, 1, 1] as const, images }
+  const heard: [number, number][] = []
+  const values = (how: PictureBatches) => [...pictureBatches(data, how)].map(part => [...part.data].map(v => Math.round(v * 10)))
+  expect(values({ size: 2, onBatch: (...at) => void heard.push(at) })).toEqual([[0, 1], [2, 3], [4]]) // prettier-ignore
+  expect(heard).toEqual([[2, 5], [4, 5], [5, 5]]) // prettier-ignore
+  expect(values({ count: 2 })).toEqual([[0, 1]]) // prettier-ignore
+  expect(values({ chosen: Uint32Array.of(4, 0), size: 1 })).toEqual([[4], [0]])
+  await expect(encodeAll(async x => x, pictureBatches(data, { count: 0 }))).rejects.toThrow(
+    'at least one picture, got none; check',
+  )
 })
 
 test('what is drawn for a picture depends on its s and its seed, not on the batch it is in', async () => {
