@@ -23,11 +23,16 @@ export function resampledInterval<T>(
   { seed, resamples = 2000, level = 0.95 }: BootstrapOptions,
 ): Interval | null {
   const n = items.length
-  if (n < 2) return null
   const stream = random(seed)
+  const draw = () => statistic(Array.from({ length: n }, () => items[stream.int(n)]))
+  return n < 2 ? null : between(draw, resamples, level)
+}
+
+/** Percentiles of what `draw` gives each time. */
+function between(draw: () => number | null, resamples: number, level: number): Interval | null {
   const found: number[] = []
   for (let r = 0; r < resamples; r++) {
-    const value = statistic(Array.from({ length: n }, () => items[stream.int(n)]))
+    const value = draw()
     if (value !== null && Number.isFinite(value)) found.push(value)
   }
   if (found.length * 2 < resamples) return null
@@ -35,12 +40,20 @@ export function resampledInterval<T>(
   return { low: quantile(ascending, (1 - level) / 2), high: quantile(ascending, (1 + level) / 2) }
 }
 
-/** The same for numbers; the statistic is their mean unless another is given. Equal numbers give an interval without width. */
-export const bootstrapInterval = (
+/**
+ * Interval of the mean of numbers, without a list for every resample: couplings ask for thousands of them. Equal numbers give an
+ * interval without width: rounding must not give them a mean beside them, so sums run over differences to the first.
+ */
+export function bootstrapInterval(
   values: readonly number[],
-  { statistic = mean, ...options }: BootstrapOptions & { readonly statistic?: (sample: readonly number[]) => number | null },
-): Interval | null => resampledInterval(values, statistic, options)
-
-/** Rounding must not give equal numbers a mean beside them, so the sum runs over differences to the first. */
-const mean = (values: readonly number[]): number =>
-  values[0] + values.reduce((sum, value) => sum + (value - values[0]), 0) / values.length
+  { seed, resamples = 2000, level = 0.95 }: BootstrapOptions,
+): Interval | null {
+  const n = values.length
+  const stream = random(seed)
+  const draw = () => {
+    let sum = 0
+    for (let i = 0; i < n; i++) sum += values[stream.int(n)] - values[0]
+    return values[0] + sum / n
+  }
+  return n < 2 ? null : between(draw, resamples, level)
+}

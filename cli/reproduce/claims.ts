@@ -128,7 +128,7 @@ export function shortcutClaims(how: string, biased: Diagnosis, clean: Diagnosis)
   ]
 }
 
-/** Prototypes that tell black hair and smiling, to recognise a coupling by. */
+/** Prototypes that tell the colour of the hair and smiling, to recognise a coupling by. */
 export type Telling = { readonly hair: ReadonlySet<number>; readonly mouth: ReadonlySet<number> }
 
 /** `raising` is of the model, `reading` of the encoder that reads: what is planted ties both ways. */

@@ -230,7 +230,7 @@ async function coupled(setting: Setting, subject: Subject, clean: Subject['patro
   return couplingClaims(found.couplings, await telling(subject, patronus), await telling(subject, clean))
 }
 
-/** The ten prototypes that tell an attribute best, by presence or absence: the authors' number (spec 6.8). */
+/** The ten prototypes that tell each of the authors' attributes best, by presence or absence: hair colours, smiling (spec 6.8, step 3). */
 async function telling({ test }: Subject, model: Subject['patronus']): Promise<Telling> {
   const [{ encodeIn }, { attribute, firstPictures }, { aurocMatrix }, { fromTensor }] = await Promise.all([
     import('../../analysis/batches.ts'),
@@ -244,7 +244,8 @@ async function telling({ test }: Subject, model: Subject['patronus']): Promise<T
     const order = [...(row ?? [])].map((value, j) => ({ value, j })).sort((a, b) => b.value - a.value)
     return new Set(order.slice(0, 10).map(({ j }) => j))
   }
-  return { hair: best('black hair'), mouth: best('smiling') }
+  const hair = ['black hair', 'blond hair', 'brown hair'].flatMap(name => [...best(name)])
+  return { hair: new Set(hair), mouth: best('smiling') }
 }
 
 const ablation: Experiment = {
