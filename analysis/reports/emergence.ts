@@ -47,7 +47,9 @@ export type EmergenceReportOptions = {
 }
 
 function whenSection(found: Emergence, rising: readonly PrototypeEmergence[], info: CheckpointInfo): Section {
-  const shown = { ...found, prototypes: rising.slice(0, most) }
+  // Curves of all would hide each other; those that rise most stand clear of their bands.
+  const strongest = [...rising].sort((a, b) => (b.rise.mean ?? 0) - (a.rise.mean ?? 0)).slice(0, most)
+  const shown = { ...found, prototypes: strongest }
   return {
     heading: 'When',
     text: [
@@ -63,7 +65,7 @@ function whenSection(found: Emergence, rising: readonly PrototypeEmergence[], in
             {
               title: 'Curves',
               svg: plotSvg(emergencePlot(shown, info)),
-              ...(rising.length > most && { caption: `The first ${most} that rise.` }),
+              ...(rising.length > most && { caption: `The ${most} that rise most over their control.` }),
             },
           ]
         : []),
@@ -76,8 +78,11 @@ function whenSection(found: Emergence, rising: readonly PrototypeEmergence[], in
 const span = (interval: Interval | null, write: (value: number) => string | number | null): string =>
   interval ? ` [${write(interval.low)}, ${write(interval.high)}]` : ''
 
+/** Two digits, with a true minus sign. */
+const twoDigits = (value: number): string => value.toFixed(2).replace('-', '−')
+
 const correlationText = ({ value, interval }: Correlation): string =>
-  value === null ? 'does not exist' : `${value.toFixed(2)}${span(interval, end => end.toFixed(2))}`
+  value === null ? 'does not exist' : `${twoDigits(value)}${span(interval, twoDigits)}`
 
 const relationSentence = ({ points, spearman, area }: FrequencyRelation): string =>
   spearman.value === null
