@@ -23,6 +23,8 @@ export type Coupled = {
 /** Couplings that tables show. */
 export const listed = 40
 const shown = 8
+/** Pictures of each that fit beside each other. */
+const shownFaces = 12
 
 /** Couplings without labels as a page. */
 export function couplingsReport(coupled: Coupled, facts: Report['facts']): Report {
@@ -94,15 +96,16 @@ export const couplingTable = (couplings: readonly Coupling[], info: CheckpointIn
 /** One figure a raised prototype, of the strongest couplings. */
 function couplingFigures({ couplings, atlas, info, edit }: Coupled): Figure[] {
   const raised = [...new Set(couplings.map(coupling => coupling.raised))].slice(0, shown)
-  const picture = (images: Tensor) => colored(map(images, v => (v + 1) / 2))
+  const faces = Math.min(atlas.faces, shownFaces)
+  const picture = (images: Tensor, from: number) => colored(map(rows(images, from, from + faces), v => (v + 1) / 2))
   return raised.flatMap(j => {
     const i = atlas.entries.findIndex(({ prototype }) => prototype === j)
     return [
       {
         title: `Prototype ${prototypeLabel(j, info)} raised`,
         caption: `Above: formed again with nothing raised. Below: with the prototype raised ${raisedBy[edit]}.`,
-        images: concat([picture(atlas.rebuilt), picture(rows(atlas.images, i * atlas.faces, (i + 1) * atlas.faces))]),
-        columns: atlas.faces,
+        images: concat([picture(atlas.rebuilt, 0), picture(atlas.images, i * atlas.faces)]),
+        columns: faces,
         rowLabels: ['nothing raised', `${j} raised`],
       },
     ]

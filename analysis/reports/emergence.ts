@@ -84,10 +84,10 @@ const twoDigits = (value: number): string => value.toFixed(2).replace('-', '−'
 const correlationText = ({ value, interval }: Correlation): string =>
   value === null ? 'does not exist' : `${twoDigits(value)}${span(interval, twoDigits)}`
 
-const relationSentence = ({ points, spearman, area }: FrequencyRelation): string =>
-  spearman.value === null
+const relationSentence = ({ points, pictures, area }: FrequencyRelation): string =>
+  pictures.value === null
     ? `Onset and spatial frequency cannot be related over ${points.length} prototype${points.length === 1 ? '' : 's'}.`
-    : `Over ${points.length} prototypes the rank correlation of onset timestep with spatial frequency is ${correlationText(spearman)}, ` +
+    : `Over ${points.length} prototypes the rank correlation of onset timestep (mean over single pictures) with spatial frequency is ${correlationText(pictures)}, ` +
       `with the area that changes ${correlationText(area)} (95 % intervals; negative for frequency means that fine concepts come late).`
 
 function relationSection(relation: FrequencyRelation, info: CheckpointInfo): Section {
@@ -134,12 +134,16 @@ function relationSection(relation: FrequencyRelation, info: CheckpointInfo): Sec
   }
 }
 
-const scatterOf = ({ points, spearman }: FrequencyRelation, info: CheckpointInfo): Scatter => ({
+const scatterOf = ({ points, pictures }: FrequencyRelation, info: CheckpointInfo): Scatter => ({
   title: 'Do fine concepts come late?',
   x: { label: 'frequency of the change, cycles per picture' },
-  y: { label: '50 % onset, timestep t' },
-  points: points.map(({ prototype, frequency, onset }) => ({ x: frequency, y: onset, label: prototypeLabel(prototype, info) })),
-  note: `rank correlation ${correlationText(spearman)}, ${points.length} prototypes`,
+  y: { label: '50 % onset, mean over single pictures, timestep t' },
+  points: points.map(({ prototype, frequency, pictureOnset }) => ({
+    x: frequency,
+    y: pictureOnset,
+    label: prototypeLabel(prototype, info),
+  })),
+  note: `rank correlation ${correlationText(pictures)}, ${points.length} prototypes`,
 })
 
 function depthSection(rising: readonly PrototypeEmergence[], info: CheckpointInfo): Section {
