@@ -2,12 +2,12 @@
 
 const MINUS = '\u2212'
 
-/** How one column of a table writes its numbers: counts as they are, others with three digits of the largest. */
+/** How one column of a table writes its numbers: counts as they are, others with three digits of the largest; 1 has as many decimals as .989 beside it. */
 export function digitsOf(values: readonly number[]): (value: number) => string {
   const finite = values.filter(Number.isFinite)
   if (finite.every(Number.isInteger)) return value => signed(value, grouped(Math.abs(value)))
   const top = finite.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-  const decimals = Math.min(6, Math.max(top < 1000 ? 1 : 0, 2 - Math.floor(Math.log10(top))))
+  const decimals = Math.min(6, Math.max(top < 1000 ? 1 : 0, 3 - Math.ceil(Math.log10(top))))
   return value => signed(value, fixedOrShort(Math.abs(value), decimals))
 }
 
@@ -16,7 +16,7 @@ export function fixedDigitsOf(values: readonly number[]): (value: number) => str
   const top = values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0)
   if (top >= 1e6 || (top > 0 && top < 1e-4)) return value => signed(value, Math.abs(value).toExponential(1))
   const isWhole = values.every(Number.isInteger)
-  const decimals = isWhole ? 0 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(top || 1))))
+  const decimals = isWhole ? 0 : Math.min(6, Math.max(0, 3 - Math.ceil(Math.log10(top || 1))))
   return value => {
     const size = Math.abs(value).toFixed(decimals)
     return Number(size) === 0 ? size : signed(value, size)

@@ -21,11 +21,11 @@ export function prototypeRanges(s: Tensor): PrototypeRange[] {
   })
 }
 
-/** Counts of ascending values in equal bins from the first to the last, which belongs to the last bin; all in the first when they are equal. */
-export function histogramOf(ascending: ArrayLike<number>): number[] {
-  const counts = Array<number>(bins).fill(0)
+/** Counts of ascending values in `count` equal bins from the first to the last, which belongs to the last bin; all in the first when they are equal. */
+export function histogramOf(ascending: ArrayLike<number>, count = bins): number[] {
+  const counts = Array<number>(count).fill(0)
   const [min, max] = [ascending[0], ascending[ascending.length - 1]]
   for (let i = 0; i < ascending.length; i++)
-    counts[max > min ? Math.min(bins - 1, Math.floor(((ascending[i] - min) / (max - min)) * bins)) : 0]++
+    counts[max > min ? Math.min(count - 1, Math.floor(((ascending[i] - min) / (max - min)) * count)) : 0]++
   return counts
 }

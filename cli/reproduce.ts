@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Command } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
+import { commandLine, factsOf } from './facts.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
 import { deviceOption, whole } from './options.ts'
 import type { Stage } from './reproduce/claim.ts'
@@ -30,7 +31,11 @@ export const reproduceCommand = (house: string): Command =>
     .option('--pictures <n>', 'test pictures of emergence and shortcut', whole(2), 50)
     .option('--steps <K>', 'steps of inversion and sampling there', whole(4, 1000), 20)
     .option('--seed <n>', 'decides every random choice', whole(0), 1)
-    .option('--work <folder>', 'pages with pictures, training runs, finished parts', path.join('runs', 'reproduce'))
+    .option(
+      '--work <folder>',
+      'pages with pictures and reproduction.html in its reports, training runs, finished parts',
+      path.join('runs', 'reproduce'),
+    )
     .addOption(deviceOption())
     .option('-o, --out <folder>', 'where reproduction.md and .json go', path.join('docs', 'results'))
     .addHelpText('after', '\nTwo to three hours on two CPU cores. Ctrl-C stops; finished parts are not made again.')
@@ -55,10 +60,11 @@ async function reproduce(options: ReproduceOptions, house: string): Promise<void
       stages.push(await finished(experiment, setting))
     }
     const asked = [...new Set(chosen(experiments, options.only).flatMap(({ asks }) => asks))]
-    const command = `patronus ${process.argv.slice(2).join(' ')}`
+    const command = commandLine()
     await writeWhole(path.join(out, 'reproduction.json'), [`${JSON.stringify({ command, stages }, null, 2)}\n`])
     await writeWhole(path.join(out, 'reproduction.md'), [reproductionPage(stages, command, asked)])
-    process.stdout.write(`${path.join(out, 'reproduction.md')}\n${path.join(work, 'reports')}\n`)
+    const page = await writePage(setting, stages, asked)
+    process.stdout.write(`${path.join(out, 'reproduction.md')}\n${page}\n${path.join(work, 'reports')}\n`)
   } catch (error) {
     if (stop.signal.aborted)
       throw new Failure('cancelled; finished parts are kept, the same command goes on', { code: INTERRUPTED })
@@ -66,6 +72,39 @@ async function reproduce(options: ReproduceOptions, house: string): Promise<void
   } finally {
     signals.release()
   }
+}
+
+/** The page that needs nothing else, and all claims as one CSV beside it; gives back where the page is. */
+async function writePage({ work, checkpoints, steps, pictures, seed, device }: Setting, stages: Stage[], asked: string[]) {
+  const [{ reproductionReport, claimTable }, { writeReport }, { writeWhole }, { tableCsv }, { chooseDevice }] = await Promise.all(
+    [
+      import('./reproduce/page.ts'),
+      import('./report-files.ts'),
+      import('../train/files.ts'),
+      import('../analysis/csv.ts'),
+      import('../engine/device.ts'),
+    ],
+  )
+  const folder = path.join(work, 'reports')
+  const ids = await Promise.all(asked.map(name => idOf(path.join(checkpoints, `${name}.safetensors`))))
+  const facts = await factsOf({
+    checkpoints: asked.map((name, i) => ({ name, id: ids[i] })),
+    seed,
+    device: await chooseDevice(device),
+  })
+  const all = [...facts, ['steps', `${steps}`], ['pictures', `${pictures}`]] as const
+  const [page] = await writeReport(folder, 'reproduction', reproductionReport(stages, all))
+  await writeWhole(path.join(folder, 'reproduction.csv'), [tableCsv(claimTable(stages))])
+  return page
+}
+
+/** Its whole hash; parts that were finished earlier are told of although the checkpoint is gone. */
+async function idOf(file: string): Promise<string> {
+  const { readCheckpoint } = await import('../engine/checkpoint/safetensors.ts')
+  return readCheckpoint(file).then(
+    ({ id }) => id,
+    () => 'not there any more',
+  )
 }
 
 function chosen(experiments: readonly Experiment[], only: string | undefined): readonly Experiment[] {

@@ -1,6 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { DataSet } from '../analysis/data-set.ts'
@@ -9,8 +6,8 @@ import type { DeviceChoice, DeviceName } from '../engine/device.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import type { Classifier } from '../train/classifier.ts'
 import type { Reporter } from '../train/progress.ts'
+import { factsOf } from './facts.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
-import { findHouse } from './house.ts'
 import { namesOf } from './kept-names.ts'
 import { deviceOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
@@ -79,14 +76,12 @@ export async function withSubject<T>(
       const load = (split: 'train' | 'test', count = Infinity) =>
         loadSplit(firstOf(config, split, count), split, { signal: stop.signal, reporter: told })
       const test = await load('test')
-      const facts = [
-        ['command', `patronus ${process.argv.slice(2).join(' ')}`],
-        ['checkpoint', `${patronus.info.name}, ${patronus.id}`],
-        ['data set', test.name],
-        ['seed', String(seed)],
-        ['device', `${chosen.device}: ${chosen.reason}`],
-        ['versions', `Patronus Nodes ${await versionOf()}, Node ${process.version}`],
-      ] as const
+      const facts = await factsOf({
+        checkpoints: [{ name: patronus.info.name, id: patronus.id }],
+        dataSet: test.name,
+        seed,
+        device: chosen,
+      })
       return await run({
         patronus,
         test,
@@ -124,9 +119,4 @@ async function openReader(
   const [size] = test.shape
   if (isFaces(test)) return avatarReader(test.attributes.names, size, { shipped: shippedReader(), reporter, signal })
   return trainedReader(await load('train'), { reporter, signal })
-}
-
-async function versionOf(): Promise<string> {
-  const file = path.join(findHouse(fileURLToPath(import.meta.url)), 'package.json')
-  return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version
 }

@@ -11,6 +11,7 @@ import { matchPrototypes, nearestCosines } from '../analysis/prototype-similarit
 import { latentQuality, spreadOf } from '../analysis/quality.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import { featuresOf, measureDistances } from '../train/quality-distance.ts'
+import { qualityPage } from '../train/quality-page.ts'
 import { markdown, type QualityReport } from '../train/quality-report.ts'
 import { classesOf, labelsOf, noPictures, sOf, type Analysis, type Answer, type Subject } from './analysis-subject.ts'
 import { brightReader } from './bright-reader.ts'
@@ -22,6 +23,9 @@ const seed = 1
 
 /** Each from noise of its own, so there is nothing that could be remembered. */
 const drawn = 20
+
+/** As of a set with neither attributes nor classes. */
+const labelless = ({ attributes: _, classes: __, ...rest }: QualityReport) => ({ report: rest })
 
 /** As train/quality.ts puts it together, with the model's own s in the place of the control. */
 async function quality(subject: Subject): Promise<Answer> {
@@ -70,7 +74,15 @@ async function quality(subject: Subject): Promise<Answer> {
     }),
     classes: { ...probe(), names: ['0', '1', '2', '3'], training: probe() },
   }
-  return { found: [report, markdown(report, { command: 'patronus quality', sheet: 'tiny.png', sources: true })] }
+  const sheet = [
+    { name: 'test picture', images: x0 },
+    { name: 'reconstruction', images: back },
+  ]
+  const page = qualityPage({ report, dataSet: data.name, sheet, sources: true, errors }, [])
+  return {
+    found: [report, markdown(report, { command: 'patronus quality', sheet: 'tiny.png', sources: true })],
+    reports: [page, qualityPage({ ...labelless(report), dataSet: data.name, sheet, sources: false, errors }, [])],
+  }
 }
 
 export const everyMeasure: readonly Analysis[] = [

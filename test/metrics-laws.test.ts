@@ -7,7 +7,7 @@ import { matrix } from '../analysis/metrics/matrix.ts'
 import { minimize } from '../analysis/metrics/newton.ts'
 import { probeAccuracy } from '../analysis/metrics/probe.ts'
 import { fitScaler, standardize } from '../analysis/metrics/standardize.ts'
-import { quantile } from '../analysis/metrics/statistics.ts'
+import { quantile, shareInterval } from '../analysis/metrics/statistics.ts'
 import { mutualInformation, tad } from '../analysis/metrics/tad.ts'
 import { random } from '../model/noise.ts'
 
@@ -155,4 +155,22 @@ test('labels that do not fit the images are refused with both counts', () => {
 
 test('quantiles lie between neighbours in proportion', () => {
   expect([quantile([1, 2, 4], 0), quantile([1, 2, 4], 0.75), quantile([1, 2, 4], 1)]).toEqual([1, 3, 4])
+})
+
+test('the interval of a share ends at the shares that lie 1.96 of their own deviations away from it, and narrows with more pictures', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 500 }), fc.nat(500), (count, some) => {
+      const right = some % (count + 1)
+      const share = right / count
+      const { low, high } = shareInterval(right, count)
+      // Wilson 1927. Multiplied out, so that ends of 0 and 1, whose deviation is 0, need no words of their own.
+      for (const end of [low, high]) expect((share - end) ** 2).toBeCloseTo((1.96 ** 2 * end * (1 - end)) / count, 10)
+      expect(low).toBeLessThanOrEqual(share)
+      expect(high).toBeGreaterThanOrEqual(share)
+      expect(low).toBeLessThan(high)
+      const more = shareInterval(4 * right, 4 * count)
+      expect(more.high - more.low).toBeLessThan(high - low)
+    }),
+  )
+  expect(() => shareInterval(0, 0)).toThrow('wants at least 1 picture')
 })

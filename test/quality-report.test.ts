@@ -1,19 +1,23 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import sharp from 'sharp'
+import { writeReport } from '../cli/report-files.ts'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import { initialWeights } from '../model/initialize.ts'
 import { avatarNetwork } from '../train/attribute-network.ts'
 import { trainingConfigs } from '../train/configs.ts'
 import { qualityReport, type QualityOptions } from '../train/quality.ts'
+import { qualityPage, type Measured } from '../train/quality-page.ts'
 import type { QualityReport } from '../train/quality-report.ts'
+import { badNumbers } from './bad-numbers.ts'
 import { idx } from './idx-files.ts'
 import { tinyInception } from './tiny-inception.ts'
 
 const { tiny } = trainingConfigs
 let folder: string
 let report: QualityReport
+let measured: Measured
 
 const options = (): QualityOptions => ({
   data: { kind: 'avatars', size: 16, train: 48, test: 40, seed: 3, bias: 0 },
@@ -37,7 +41,8 @@ beforeAll(async () => {
   const info = { name: 'tiny', description: 'untrained', config: tiny.model, dataset: 'avatars', provenance: {}, licence: 'MIT' }
   await writeCheckpoint(join(folder, 'tiny.safetensors'), { info, weights: initialWeights(tiny.model, 1) })
   await writeFile(join(folder, 'inception.onnx'), tinyInception({ batch: 'N' }))
-  report = await qualityReport(join(folder, 'tiny.safetensors'), options())
+  measured = await qualityReport(join(folder, 'tiny.safetensors'), options())
+  report = measured.report
 }, 240_000)
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -89,7 +94,7 @@ test('a prototype has its name wherever the page shows it, the control keeps bar
   const named = Object.fromEntries(Array.from({ length: tiny.model.prototypes.count }, (_, j) => [j, `no|${j} <b>`]))
   const output = join(folder, 'named')
   const names = async (id: string) => (asked.push(id), named)
-  const again = await qualityReport(join(folder, 'tiny.safetensors'), { ...options(), output, names })
+  const { report: again } = await qualityReport(join(folder, 'tiny.safetensors'), { ...options(), output, names })
   expect(asked).toEqual([report.checkpoint.id])
   const page = await readFile(join(output, 'tiny.md'), 'utf8')
   const { trained, control } = again.attributes!
@@ -103,6 +108,72 @@ test('a prototype has its name wherever the page shows it, the control keeps bar
   expect(await readFile(join(output, 'tiny.json'), 'utf8')).not.toContain('no|')
 }, 120_000)
 
+describe('the page that needs nothing else', () => {
+  const facts = [
+    ['command', 'patronus quality tiny.safetensors --steps 4'],
+    ['checkpoint', `tiny, ${'0123456789abcdef'.repeat(4)}`],
+  ] as const
+  /** The page and its tables as text; the bytes of pictures may spell any word. */
+  const written = async (of: Measured) => {
+    const files = await writeReport(join(folder, 'pages'), `${of.report.checkpoint.name}-quality`, qualityPage(of, facts))
+    const texts = await Promise.all(files.map(file => readFile(file, 'utf8')))
+    const [page, ...tables] = texts.map(text => text.replace(/data:image\/png;base64,[\w+/=]*/g, ''))
+    return { page, tables, name: (file: number) => basename(files[file + 1]) }
+  }
+
+  test('says how it was made, names every attribute, has the sheet with its rows, and holds no number that is none', async () => {
+    const { page, tables } = await written(measured)
+    expect(badNumbers({ page, tables })).toEqual([])
+    for (const [, value] of facts) expect(page).toContain(value)
+    for (const name of report.attributes!.names) expect(page).toContain(`<td>${name}</td>`)
+    for (const row of ['test picture', 'drawn from its s', 'drawn once more', 'reconstruction'])
+      expect(page).toContain(`title="${row}"`)
+    expect(page).not.toContain('`')
+  })
+
+  test('has the numbers of the JSON in its tables, in full, and every row as many cells as the head', async () => {
+    const { tables, name } = await written(measured)
+    const parsed = tables.map(text =>
+      text
+        .trimEnd()
+        .split('\r\n')
+        .map(line => line.split(',')),
+    )
+    for (const [head, ...body] of parsed) for (const row of body) expect(row).toHaveLength(head.length)
+    const agreement = parsed[tables.findIndex((_, i) => name(i) === 'tiny-quality-agreement.csv')]
+    const { samples } = report.attributes!.reading!
+    expect(agreement.slice(1).map(([attribute, share]) => [attribute, share])).toEqual(
+      samples.attributes.map(({ name, agreement }) => [name, agreement === null ? '' : String(agreement)]),
+    )
+    for (const [, share, low, high] of agreement.slice(1).filter(([, share]) => share !== '')) {
+      expect(Number(low)).toBeLessThanOrEqual(Number(share))
+      expect(Number(high)).toBeGreaterThanOrEqual(Number(share))
+    }
+    expect(name(0)).not.toBe(name(1))
+  })
+
+  test('of attributes that never vary has dashes, not numbers', async () => {
+    const none = report.attributes!.names.map(() => null)
+    const blind = { ...report.attributes!.trained, best: none, halves: null, auroc: { mean: null, std: null, attributes: none } }
+    const reading = report.attributes!.reading!
+    const silent = {
+      mean: null,
+      majorityMean: null,
+      attributes: reading.samples.attributes.map(attribute => ({ ...attribute, agreement: null, balanced: null })),
+    }
+    const attributes = {
+      ...report.attributes!,
+      trained: blind,
+      control: blind,
+      reading: { images: 4, samples: silent, reconstructions: silent, originals: silent },
+    }
+    const { page, tables } = await written({ ...measured, report: { ...report, attributes } })
+    expect(badNumbers({ page, tables })).toEqual([])
+    expect(page).toContain('No attribute varies')
+    expect(tables.join('')).not.toMatch(/–|null/)
+  })
+})
+
 test('the sheet has a column for each picture and four rows', async () => {
   const { width, height } = await sharp(join(folder, 'tiny.png')).metadata()
   // Four columns (as many as were reconstructed) and four rows of 16 pixels with a gap of 1, enlarged alike.
@@ -110,7 +181,7 @@ test('the sheet has a column for each picture and four rows', async () => {
 })
 
 test('the same seed measures the same, apart from the time it took', async () => {
-  const again = await qualityReport(join(folder, 'tiny.safetensors'), options())
+  const { report: again } = await qualityReport(join(folder, 'tiny.safetensors'), options())
   expect({ ...again, settings: report.settings }).toEqual(report)
 }, 120_000)
 
@@ -125,6 +196,7 @@ describe('of a set with classes', () => {
     return [idx([count, 16, 16], pixels), idx([count], labels)]
   }
   let grey: QualityReport
+  let greyMeasured: Measured
 
   beforeAll(async () => {
     const data = join(folder, 'bars')
@@ -139,12 +211,13 @@ describe('of a set with classes', () => {
     const model = { ...tiny.model, image, encoder: { ...tiny.model.encoder, channels: [1, 8, 8] } }
     const info = { name: 'grey', description: 'untrained', config: model, dataset: 'bars', provenance: {}, licence: 'MIT' }
     await writeCheckpoint(join(folder, 'grey.safetensors'), { info, weights: initialWeights(model, 1) })
-    grey = await qualityReport(join(folder, 'grey.safetensors'), {
+    greyMeasured = await qualityReport(join(folder, 'grey.safetensors'), {
       ...options(),
       inception: undefined,
       data: { kind: 'idx', name: 'bars', path: data, size: 16, classes: ['above', 'below', 'left'] },
       sources: false,
     })
+    grey = greyMeasured.report
   }, 120_000)
 
   test('the probe is judged on test pictures and, as the authors do, on training pictures', async () => {
@@ -163,6 +236,15 @@ describe('of a set with classes', () => {
     expect(page).toContain('They flatter the model')
     expect(page).toContain('FD is not FID')
     expect(page).not.toContain('| FID |')
+  })
+
+  test('its HTML page begins with the share of classes named right, tells class from class, and shows drawings only', () => {
+    const { summary, sections } = qualityPage(greyMeasured, [])
+    expect(summary[0]).toContain(`names the class in ${(100 * grey.classes!.trained.accuracy).toFixed(1)} ± `)
+    const tables = sections.flatMap(({ tables = [] }) => tables)
+    expect(tables.find(({ title }) => title === 'Class by class')!.rows.map(([name]) => name)).toEqual(['above', 'below', 'left'])
+    expect(sections[0].figures![0]).toMatchObject({ rowLabels: ['drawn from its s', 'drawn once more'] })
+    expect(badNumbers({ summary, sections })).toEqual([])
   })
 
   test('without sources the sheet holds nothing but drawings: two rows, and the page says why', async () => {

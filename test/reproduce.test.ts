@@ -1,4 +1,10 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { reproductionPage, type Claim, type Stage } from '../cli/reproduce/claim.ts'
+import { claimTable, reproductionReport } from '../cli/reproduce/page.ts'
+import { writeReport } from '../cli/report-files.ts'
+import { badNumbers } from './bad-numbers.ts'
 import { ablationClaims, atlasClaims, couplingClaims, shortcutClaims } from '../cli/reproduce/claims.ts'
 import type { Coupling } from '../analysis/couplings.ts'
 import type { Diagnosis } from '../analysis/diagnose.ts'
@@ -59,4 +65,39 @@ test('the page counts what held and what did not, and a bar in a text breaks no 
   expect(page).toContain('4 claims: 1 held, 2 did not, 1 could not be measured here')
   expect(page.match(/\*\*did not hold\*\*/g)).toHaveLength(2)
   expect(page).toContain('a \\| b')
+})
+
+test('the HTML page marks every verdict by a sign and words, says how it was made, and counts part by part', async () => {
+  const claim = (name: string, held: boolean | null): Claim => ({ claim: name, source: 's', measured: 'm', held })
+  const stage = (title: string, claims: Claim[]): Stage => ({ name: title, title, command: 'c', claims, seconds: 90 })
+  const stages = [stage('One', [claim('a', true), claim('b', false)]), stage('Two', [claim('c', null), claim('<d>', true)])]
+  const report = reproductionReport(stages, [['command', 'patronus reproduce --seed 3'], ['checkpoint', `avatars64, ${'ab'.repeat(32)}`]]) // prettier-ignore
+  const folder = await mkdtemp(join(tmpdir(), 'patronus-reproduce-'))
+  try {
+    const [file] = await writeReport(folder, 'reproduction', report)
+    const page = await readFile(file, 'utf8')
+    for (const [sign, name] of [
+      ['✓ held', 'a'],
+      ['✗ did not hold', 'b'],
+      ['– not measured', 'c'],
+      ['✓ held', '&lt;d&gt;'],
+    ])
+      // prettier-ignore
+      expect(page).toContain(`<tr><td>${sign}</td><td>${name}</td>`)
+    for (const [, value] of report.facts) expect(page).toContain(value)
+    expect(page).toContain('4 claims: 2 held, 1 did not, 1 could not be measured here.')
+    expect(badNumbers({ page, report })).toEqual([])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+  expect(report.sections[0].tables![0].rows).toEqual([
+    ['One', 1, 1, 0, 90],
+    ['Two', 1, 0, 1, 90],
+  ])
+  expect(claimTable(stages).rows.map(([part, verdict, name]) => [part, verdict, name])).toEqual([
+    ['One', 'held', 'a'],
+    ['One', 'did not hold', 'b'],
+    ['Two', 'not measured', 'c'],
+    ['Two', 'held', '<d>'],
+  ])
 })

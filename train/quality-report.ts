@@ -6,6 +6,17 @@ import type { SetDistance } from '../analysis/set-distance.ts'
 import { prototypeLabel } from '../analysis/ranges.ts'
 import { failures, passMark, type LatentQuality, type Spread } from '../analysis/quality.ts'
 import type { Distances } from './quality-distance.ts'
+import {
+  classWords,
+  dciWords,
+  distanceWords,
+  featureWords,
+  latentWords,
+  readingWords,
+  reconstructionWords,
+  sheetWords,
+  spreadWords,
+} from './quality-words.ts'
 
 /** What was measured about one checkpoint; every number of the page below comes from here. JSON-able. */
 export type QualityReport = {
@@ -60,7 +71,7 @@ function activationsSection({ spread, controlSpread, checkpoint }: QualityReport
   ]
   return `## How s is distributed
 
-All ${checkpoint.prototypes} entries of s over the test pictures. A prototype is unused when no picture brings it above .01.
+${spreadWords(checkpoint.prototypes)}
 
 ${table(['', 'min', '1 %', '5 %', 'median', '95 %', '99 %', 'max', 'unused'], [row('trained', spread), row('control', controlSpread)])}`
 }
@@ -70,7 +81,7 @@ function reconstructionSection({ reconstruction, settings }: QualityReport): str
   const row = (name: string, factor: number) => [name, ...[mean, median, worst].map(value => digits(value * factor, 5))]
   return `## Reconstruction
 
-${images} test pictures inverted to noise and sampled back with the same s, ${settings.steps} steps each way; mean squared error a pixel and channel.
+${reconstructionWords(images, settings)}
 
 ${table(['pixels in', 'mean', 'median', 'worst'], [row('-1 … 1', 1), row('0 … 1', 1 / 4)])}`
 }
@@ -81,22 +92,19 @@ function distanceSection({ fd, fid, settings }: QualityReport): string {
     digits(fd),
     `${digits(kid.mean, 5)}${kid.std === null ? '' : ` ± ${digits(kid.std, 5)}`}`,
   ]
-  const block = (name: string, { features, width, images, samples, real }: Distances) =>
-    `${name}, features: ${features}; ${width} numbers a picture.${
-      images < width ? ` There are fewer pictures (${images}) than features, which makes ${name} much too large.` : ''
-    }
+  const block = (name: string, distances: Distances) =>
+    `${featureWords(name, distances)}
 
 ${table(
   ['', name, 'KID'],
   [
-    ['drawn against real', ...cells(samples)],
-    ['real against real', ...cells(real)],
+    ['drawn against real', ...cells(distances.samples)],
+    ['real against real', ...cells(distances.real)],
   ],
 )}`
-  const { kid } = fd.samples
   return `## How far drawn pictures are from real ones
 
-${fd.images} pictures drawn from s of as many test pictures (DDIM, ${settings.steps} steps), as a whole against ${fd.images} other test pictures. The bar is what the test pictures that were drawn from have themselves against the same others. The Fréchet distance grows when pictures are few: compare it only within a table. KID, the kernel distance, does not; mean and deviation over ${kid.subsets} subsets of ${kid.size}.${fid ? '' : ' FD is not FID, which needs Inception-v3 (`--inception`).'}
+${distanceWords(fd, settings, !!fid)}
 
 ${block('FD', fd)}${fid ? `\n\n${block('FID', fid)}` : ''}`
 }
@@ -123,7 +131,7 @@ function latentSection({ names, trained, control }: AttributeQuality, prototypeN
   const captured = ({ tad }: LatentQuality) => `${digits(tad.captured, 1)} ± ${digits(tad.capturedStd, 1)}`
   return `## What s says about attributes
 
-Latent AUROC: linear probe on all of s, five folds of ${trained.images} test pictures. Best prototype: AUROC of the one entry of s that tells most, over all pictures. The control is the same encoder without training, with as many prototypes taken from real patches far from each other, and the same probe. A dash: the attribute does not vary in this set, so there is nothing to tell.
+${latentWords(trained.images)}
 
 ${table(['attribute', 'latent AUROC', 'control', 'best prototype', 'control'], [...rows, mean])}
 
@@ -139,7 +147,7 @@ ${table(
   ],
 )}
 
-DCI: gradient boosting on s, fitted on the first half of the pictures and judged on the second, where always giving the more frequent answer is right in ${digits(trained.dci.majority)}. Disentanglement: each prototype tells one attribute only; completeness: each attribute is told by one prototype only.`
+${dciWords(digits(trained.dci.majority))}`
 }
 
 /** Without names for the control: its prototype 12 is not the one that was named. */
@@ -171,7 +179,7 @@ function readingSection(quality: AttributeQuality, settings: QualityReport['sett
   const failed = failures(samples, quality.trained, quality.control)
   return `## What pictures drawn from s show
 
-${images} test faces, each drawn anew from its s and fresh noise (DDIM, ${settings.steps} steps). A classifier trained on other clean and degraded faces, never on drawn ones, reads them; agreement is the share of pictures in which it reads what the source face has. Balanced: mean over those with and without. Majority: what always giving the more frequent answer would reach.
+${readingWords(images, settings)}
 
 ${table(
   ['attribute', 'samples', 'balanced', 'majority', 'reconstructions', 'originals'],
@@ -200,7 +208,7 @@ function classSection({ names, images, trained, control, training }: ClassQualit
   ]
   return `## What s says about classes
 
-Multinomial linear probe on s, fitted and judged in five folds: accuracy (what the paper's table calls latent AUROC for this kind of set), and the mean one-vs-rest AUROC. The paper judges on training pictures, which the encoder has seen (without their classes); compare its number with that row.
+${classWords}
 
 ${table(
   ['', 'pictures', 'probe accuracy', 'one-vs-rest AUROC'],
@@ -241,11 +249,7 @@ export function markdown(report: QualityReport, { command, sheet, sources, names
     classes && classSection(classes),
     reconstructionSection(report),
     activationsSection(report),
-    `## Samples\n\nColumns: test pictures. ${
-      sources
-        ? 'Rows: the picture; two drawings from its s and fresh noise; its reconstruction.'
-        : 'Rows: two drawings from its s and fresh noise. The pictures themselves are not ours to show; without `--no-sources` the command puts them and their reconstructions beside the drawings.'
-    }\n\n![samples](${sheet})`,
+    `## Samples\n\n${sheetWords(sources)}\n\n![samples](${sheet})`,
   ]
     .filter(Boolean)
     .join('\n\n')}\n`

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { chooseDevice, type DeviceName } from '../engine/device.ts'
+import { chooseDevice, type DeviceChoice, type DeviceName } from '../engine/device.ts'
 import { openInception, type FeatureNetwork } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -22,6 +22,7 @@ import { writeWhole } from './files.ts'
 import { silent, type Reporter } from './progress.ts'
 import { featuresOf, inceptionFeatures, measureDistances, type Distances, type Sets } from './quality-distance.ts'
 import { avatarReader, isFaces } from './readers.ts'
+import type { Measured, SheetRow } from './quality-page.ts'
 import { markdown, type AttributeQuality, type Probed, type QualityReport } from './quality-report.ts'
 import { seedFor } from './seeds.ts'
 import { writeSheet } from './sheet.ts'
@@ -66,12 +67,15 @@ type Job = Required<Pick<QualityOptions, 'samples' | 'reconstructions' | 'steps'
   }
 
 /**
- * Measures a checkpoint and writes `<output>/<name>.md`, `.json` and `.png`. What each number means stands in the page
- * itself (quality-report.ts); the same seed gives the same numbers on the same device.
+ * Measures a checkpoint and writes `<output>/<name>.md`, `.json` and `.png`; what it gives back also makes the HTML page
+ * (quality-page.ts). What each number means stands in the pages themselves; the same seed gives the same numbers on the same device.
  */
-export async function qualityReport(checkpointPath: string, options: QualityOptions = {}): Promise<QualityReport> {
+export async function qualityReport(
+  checkpointPath: string,
+  options: QualityOptions = {},
+): Promise<Measured & { device: DeviceChoice }> {
   const began = performance.now()
-  const { output = join('docs', 'results'), reporter = silent } = options
+  const { output = join('docs', 'results'), reporter = silent, sources = true } = options
   const device = await chooseDevice(options.device ?? 'auto')
   // Before anything that takes minutes: a file that does not fit is found out at once.
   const network = options.inception === undefined ? undefined : await openInception(options.inception, device)
@@ -79,7 +83,7 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
   try {
     const { train, test } = await loadData(options.data ?? dataOf(patronus.info), { signal: options.signal, reporter })
     const job: Job = { ...options, ...counts(options), reporter, train, test, patronus, network }
-    const { sheet, ...measured } = await measure(job)
+    const { sheet, errors, ...measured } = await measure(job)
     const name = basename(checkpointPath).replace(/\.safetensors$/, '')
     const report: QualityReport = {
       checkpoint: { name, id: patronus.id, dataset: patronus.info.dataset, prototypes: patronus.info.config.prototypes.count },
@@ -91,14 +95,15 @@ export async function qualityReport(checkpointPath: string, options: QualityOpti
       },
       ...measured,
     }
-    await writeSheet(join(output, `${name}.png`), sheet)
+    await writeSheet(
+      join(output, `${name}.png`),
+      sheet.map(({ images }) => images),
+    )
     await writeWhole(join(output, `${name}.json`), [`${JSON.stringify(report, null, 2)}\n`])
     const { names } = withNames(patronus.info, (await options.names?.(patronus.id)) ?? {})
     const command = options.command ?? `patronus quality ${checkpointPath}`
-    await writeWhole(join(output, `${name}.md`), [
-      markdown(report, { command, sheet: `${name}.png`, sources: options.sources ?? true, names }),
-    ])
-    return report
+    await writeWhole(join(output, `${name}.md`), [markdown(report, { command, sheet: `${name}.png`, sources, names })])
+    return { report, dataSet: test.name, names, sheet, sources, errors, device }
   } finally {
     await patronus.dispose()
     await network?.dispose()
@@ -159,9 +164,13 @@ async function measure(job: Job) {
       ...(test.classes && {
         classes: { ...probed(test, s, control), names: test.classes.names, training: await trainingProbe(job) },
       }),
-      sheet: (job.sources === false ? [samples, again] : [originals, samples, again, back]).map(images =>
-        rows(images, 0, columns),
-      ),
+      errors,
+      sheet: [
+        ...(job.sources === false ? [] : [{ name: 'test picture', images: originals }]),
+        { name: 'drawn from its s', images: samples },
+        { name: 'drawn once more', images: again },
+        ...(job.sources === false ? [] : [{ name: 'reconstruction', images: back }]),
+      ].map(({ name, images }): SheetRow => ({ name, images: rows(images, 0, columns) })),
     }
   } finally {
     await classifier?.dispose()

@@ -19,3 +19,13 @@ export function quantile(ascending: ArrayLike<number>, q: number): number {
   const above = Math.min(below + 1, ascending.length - 1)
   return ascending[below] + (at - below) * (ascending[above] - ascending[below])
 }
+
+/** 95 % interval of a share of `count` pictures (Wilson 1927): stays within 0 … 1, also when all or none are right. */
+export function shareInterval(right: number, count: number): { readonly low: number; readonly high: number } {
+  if (!(count > 0)) throw new Error(`shareInterval: wants at least 1 picture, got ${count}`)
+  const [share, z2n] = [right / count, 1.96 ** 2 / count]
+  const middle = (share + z2n / 2) / (1 + z2n)
+  const half = Math.sqrt(z2n * (share * (1 - share) + z2n / 4)) / (1 + z2n)
+  // With none or all right an end is the share itself, whatever the last bit says.
+  return { low: right === 0 ? 0 : middle - half, high: right === count ? 1 : middle + half }
+}

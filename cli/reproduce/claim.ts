@@ -22,14 +22,22 @@ const verdict = ({ held }: Claim): string => (held === null ? 'not measured' : h
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
-/** The page of docs/results/reproduction.md. A claim that did not hold stands there like any other. */
-export function reproductionPage(stages: readonly Stage[], command: string, checkpoints: readonly string[]): string {
+/** The answer, before the claims themselves. */
+export function claimsSummary(stages: readonly Stage[]): string[] {
   const all = stages.flatMap(({ claims }) => claims)
   const count = (held: boolean | null) => all.filter(claim => claim.held === held).length
+  return [
+    `${all.length} claims: ${count(true)} held, ${count(false)} did not, ${count(null)} could not be measured here.`,
+    "Synthetic faces and Fashion-MNIST stand in for the paper's data sets, our small models for its large ones: a claim that fails here may hold there, and the other way round.",
+  ]
+}
+
+/** The page of docs/results/reproduction.md. A claim that did not hold stands there like any other. */
+export function reproductionPage(stages: readonly Stage[], command: string, checkpoints: readonly string[]): string {
   const minutes = Math.round(stages.reduce((sum, { seconds }) => sum + seconds, 0) / 60)
   return `${[
     "# The paper's claims, at our scale",
-    `${all.length} claims: ${count(true)} held, ${count(false)} did not, ${count(null)} could not be measured here. Synthetic faces and Fashion-MNIST stand in for the paper's data sets, our small models for its large ones: a claim that fails here may hold there, and the other way round.`,
+    claimsSummary(stages).join(' '),
     `Made by \`${command}\` in ${minutes} minutes, on ${checkpoints.join(', ')}.`,
     ...stages.map(({ title, command, claims, seconds }) =>
       [

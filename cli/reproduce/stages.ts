@@ -5,6 +5,7 @@ import type { Report } from '../../analysis/report.ts'
 import type { DeviceName } from '../../engine/device.ts'
 import type { QualityReport } from '../../train/quality-report.ts'
 import type { Reporter } from '../../train/progress.ts'
+import { factsOf } from '../facts.ts'
 import { namesOf } from '../kept-names.ts'
 import { withSubject, type Subject } from '../subject.ts'
 import type { Claim } from './claim.ts'
@@ -71,13 +72,14 @@ async function page({ work }: Setting, name: string, report: Report): Promise<vo
 /** The report that lies in docs/results where it is about this very file; else it is measured. */
 async function qualityOf(setting: Setting, name: string): Promise<QualityReport> {
   const { qualityReport } = await import('../../train/quality.ts')
+  const { qualityPage } = await import('../../train/quality-page.ts')
   const { readCheckpoint } = await import('../../engine/checkpoint/safetensors.ts')
   const text = await readFile(path.join('docs', 'results', `${name}.json`), 'utf8').catch(() => undefined)
   const kept = text === undefined ? undefined : (JSON.parse(text) as QualityReport)
   if (kept && kept.checkpoint.id === (await readCheckpoint(fileOf(setting, name))).id) return kept
   const { device, seed, signal, reporter, work } = setting
   const names = (id: string) => namesOf(id, 'data')
-  return qualityReport(fileOf(setting, name), {
+  const measured = await qualityReport(fileOf(setting, name), {
     device,
     seed,
     signal,
@@ -86,6 +88,10 @@ async function qualityOf(setting: Setting, name: string): Promise<QualityReport>
     names,
     sources: name !== 'fmnist32',
   })
+  const { report, dataSet, device: chosen } = measured
+  const facts = await factsOf({ checkpoints: [report.checkpoint], dataSet, seed, device: chosen })
+  await page(setting, `${name}-quality`, qualityPage(measured, facts))
+  return report
 }
 
 const quality: Experiment = {
