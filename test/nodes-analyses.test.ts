@@ -215,15 +215,18 @@ describe.each([1, 3] as const)('on a model of %i colours', channels => {
       expect(badNumbers(ui)).toEqual([])
     })
 
-    test('uses the same parts as the atlas, of the model and of its control', async () => {
+    test("raised the paper's way uses the same parts as the atlas, of the model and of its control", async () => {
+      const paper = { edit: 'maximum', noise: 'inverted' }
       const quiet = quietly(model)
       await run('PatronusPrototypeAtlas', { images: pictures(2, channels), prototypes: '0-1', steps: 2 }, quiet)
       const { size } = quiet.heard.artefacts
-      await find({}, quiet)
+      await find(paper, quiet)
       expect(quiet.heard.artefacts.size).toBe(size)
-      const control = await tinyPatronus({ channels, seed: 2 })
-      await find({ control, match: pictures(5, channels) }, quiet)
+      await find({}, quiet)
       expect(quiet.heard.artefacts.size).toBe(2 * size)
+      const control = await tinyPatronus({ channels, seed: 2 })
+      await find({ ...paper, control, match: pictures(5, channels) }, quiet)
+      expect(quiet.heard.artefacts.size).toBe(3 * size)
       await control.dispose()
     })
 

@@ -189,21 +189,23 @@ async function diagnosed(setting: Setting, subject: Subject, clean: Subject['pat
   return claims
 }
 
-/** As in the paper; milder, all of s; and the same where no noise of the picture's own holds on to what it shows. */
+/** As in the paper; milder, all of s; and the same where no noise of the picture's own holds on to what it shows, for every pair. */
 const ways = [
   {
     name: 'paper',
     edit: 'maximum',
+    attributes: ['black hair'],
     noise: 'inverted',
     words: "its two prototypes of highest AUROC to their maximum, from the picture's own noise",
   },
   {
     name: 'usual',
     edit: 'usual',
+    attributes: ['black hair'],
     noise: 'inverted',
     words: "all of s by what is usual with it and not without, from the picture's own noise",
   },
-  { name: 'fresh', edit: 'usual', noise: 'fresh', words: 'all of s by what is usual with it and not without, from fresh noise' },
+  { name: 'all', edit: 'usual', noise: 'fresh', words: 'all of s by what is usual with it and not without, from fresh noise' },
 ] as const
 
 const hooksOf = ({ reporter, signal }: Setting, what: string) => ({
