@@ -1,5 +1,6 @@
 import type { CheckpointInfo } from '../../engine/patronus.ts'
 import { concat, map, rows, type Tensor } from '../../model/tensor.ts'
+import type { Atlas } from '../atlas.ts'
 import type { BoxMode, Shown } from '../nearest.ts'
 import { crop, drawBox, enlarge } from '../overlay.ts'
 import { colored } from '../pixels.ts'
@@ -14,39 +15,61 @@ export type Searched = {
   readonly pictures: number
   readonly mode: BoxMode
   readonly shown: readonly Shown[]
+  /** The same prototypes raised by the model, to stand beside the real patches. */
+  readonly generated?: Atlas
 }
 
 /** Real patches nearest to prototypes as a page: figures first, then every patch as a table. */
-export function nearestReport({ info, data, pictures, mode, shown }: Searched, facts: Report['facts']): Report {
+export function nearestReport({ info, data, pictures, mode, shown, generated }: Searched, facts: Report['facts']): Report {
   return {
     title: `Nearest patches of ${info.name}`,
     summary: [
-      `For each of ${shown.length} prototypes the nearest patches among ${pictures} pictures of ${data}, at most one a picture; nothing was generated, so what the prototype has beyond these pictures does not show.`,
+      `For each of ${shown.length} prototypes the nearest patches among ${pictures} pictures of ${data}, at most one a picture; ${generated ? 'above them what the model draws when the prototype is raised to its maximum, framed where it is strongest.' : 'nothing was generated, so what the prototype has beyond these pictures does not show.'}`,
       mode === 'receptive field'
         ? 'The frame is all that the patch encoder sees there.'
         : 'The frame holds the highest 5 % of the activation map, up-sampled as ProtoPNet does; the encoder may see other pixels.',
     ],
     sections: [
-      { heading: 'Patches, the nearest first', figures: shown.map(one => patchFigure(one, info)) },
+      { heading: 'Patches, the nearest first', figures: shown.map(one => patchFigure(one, info, generated)) },
       { heading: 'Numbers', tables: [spreadTable(shown, info), patchTable(shown, info)] },
     ],
     facts,
   }
 }
 
-function patchFigure({ prototype, patches, pictures, spread }: Shown, info: CheckpointInfo): Figure {
+function patchFigure({ prototype, patches, pictures, spread }: Shown, info: CheckpointInfo, generated?: Atlas): Figure {
   const real = patchPictures(pictures, patches)
+  const drawn = generated && drawnPatches(generated, prototype, patches.length)
   return {
     title: `Prototype ${prototypeLabel(prototype, info)}`,
     caption: `d from ${patches[0].distance.toPrecision(3)} to ${patches[patches.length - 1].distance.toPrecision(3)}${spread === null ? '' : `; mean squared distance of the patches from each other ${spread.toPrecision(3)}`}.`,
-    images: concat([real.framed, real.crops]),
+    images: concat([...(drawn ? [drawn.framed, drawn.crops] : []), real.framed, real.crops]),
     columns: patches.length,
-    rowLabels: ['picture', 'patch'],
+    rowLabels: [...(drawn ? ['generated', 'its patch'] : []), 'real', 'its patch'],
   }
 }
 
+/** What the model draws with a prototype raised; white where it drew fewer pictures than patches were found. */
+function drawnPatches(
+  { entries, images, faces }: Atlas,
+  prototype: number,
+  columns: number,
+): ReturnType<typeof patchPictures> | undefined {
+  const at = entries.findIndex(entry => entry.prototype === prototype)
+  if (at < 0) return undefined
+  const count = Math.min(faces, columns)
+  const boxes = entries[at].boxes.slice(0, count).map(box => ({ box }))
+  const { framed, crops } = patchPictures(rows(images, at * faces, at * faces + count), boxes)
+  const [, H, W, C] = framed.shape
+  const white = { shape: [columns - count, H, W, C], data: new Float32Array((columns - count) * H * W * C).fill(1) }
+  return { framed: concat([framed, white]), crops: concat([crops, white]) }
+}
+
 /** Pictures 0 … 1, in colour, with their patches framed; and the patches, enlarged by a whole factor in the middle of a white picture. */
-export function patchPictures(pictures: Tensor, patches: Shown['patches']): { framed: Tensor; crops: Tensor } {
+export function patchPictures(
+  pictures: Tensor,
+  patches: readonly Pick<Shown['patches'][number], 'box'>[],
+): { framed: Tensor; crops: Tensor } {
   const seen = map(colored(pictures), v => Math.min(1, Math.max(0, (v + 1) / 2)))
   const one = (i: number) => rows(seen, i, i + 1)
   const [, H, W] = pictures.shape
