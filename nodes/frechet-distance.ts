@@ -3,7 +3,7 @@ import { toModel } from '../analysis/pixels.ts'
 import { setDistance, type SetDistance } from '../analysis/set-distance.ts'
 import type { Tensor } from '../model/tensor.ts'
 import { defineNode, type Context, type Table } from './node.ts'
-import { tableText } from './table-text.ts'
+import { fourDigits, tableText } from './table-text.ts'
 
 export default defineNode({
   type: 'PatronusFrechetDistance',
@@ -47,15 +47,18 @@ function needTwo(name: string, pictures: Tensor): void {
     )
 }
 
-/** Four digits that count, whatever the size. */
-const short = (value: number): number => Number(value.toPrecision(4))
-
 const tableOf = ({ fd, kid }: SetDistance, a: Tensor, b: Tensor): Table => ({
   title: 'Distance of the two batches in mean-pooled encoder features',
   columns: ['measure', 'value', 'deviation', 'pictures', 'features'],
   rows: [
-    ['FD', short(fd), null, `${a.shape[0]} and ${b.shape[0]}`, a.shape[1]],
-    ['KID', short(kid.mean), kid.std === null ? null : short(kid.std), `${kid.subsets} subsets of ${kid.size}`, a.shape[1]],
+    ['FD', fourDigits(fd), null, `${a.shape[0]} and ${b.shape[0]}`, a.shape[1]],
+    [
+      'KID',
+      fourDigits(kid.mean),
+      kid.std === null ? null : fourDigits(kid.std),
+      `${kid.subsets} subsets of ${kid.size}`,
+      a.shape[1],
+    ],
   ],
 })
 
