@@ -1,30 +1,40 @@
 import type { Patronus } from '../engine/patronus.ts'
-import { concat, dims, rows, type Tensor } from '../model/tensor.ts'
-import { wantPictures } from './batches.ts'
+import { concat, dims, map, type Tensor } from '../model/tensor.ts'
+import type { FeatureNetwork } from '../engine/inception.ts'
+import { batches, wantPictures } from './batches.ts'
 
-/** Pictures whose feature maps are held at once. */
-const chunk = 64
+/** Pictures whose feature maps are held at once, and pictures that a large network is given between two turns. */
+const [chunk, fewer] = [64, 32]
+
+/** Awaited after every part. */
+export type OnPart = (done: number, total: number) => Promise<void> | void
 
 /**
  * Mean-pooled encoder features [B,D] of images [B,H,W,C] in -1 … 1: z averaged over its cells, so what is in a picture and
- * not where. Values outside are clipped, as when a picture is saved. `onPart` is awaited after every part.
+ * not where. Values outside are clipped, as when a picture is saved.
  */
-export async function pooledFeatures(
-  patronus: Pick<Patronus, 'features'>,
-  images: Tensor,
-  onPart?: (done: number, total: number) => Promise<void> | void,
-): Promise<Tensor> {
+export const pooledFeatures = (patronus: Pick<Patronus, 'features'>, images: Tensor, onPart?: OnPart): Promise<Tensor> =>
+  inParts(
+    images,
+    chunk,
+    async part => meanOverCells(await patronus.features(map(part, value => Math.min(1, Math.max(-1, value))))),
+    onPart,
+  )
+
+/** Features [B,F] of images [B,H,W,C] in -1 … 1 by a network that knows nothing of the model: the user's Inception-v3. */
+export const networkFeatures = (network: Pick<FeatureNetwork, 'features'>, images: Tensor, onPart?: OnPart): Promise<Tensor> =>
+  inParts(images, fewer, part => network.features(part), onPart)
+
+async function inParts(images: Tensor, size: number, look: (part: Tensor) => Promise<Tensor>, onPart?: OnPart): Promise<Tensor> {
   wantPictures('features of pictures', images)
-  const total = images.shape[0]
-  const parts: Tensor[] = []
-  for (let from = 0; from < total; from += chunk) {
-    const to = Math.min(from + chunk, total)
-    const part = rows(images, from, to)
-    const clipped = { shape: part.shape, data: part.data.map(value => Math.min(1, Math.max(-1, value))) }
-    parts.push(meanOverCells(await patronus.features(clipped)))
-    await onPart?.(to, total)
+  const found: Tensor[] = []
+  let done = 0
+  for (const part of batches(images, size)) {
+    found.push(await look(part))
+    done += part.shape[0]
+    await onPart?.(done, images.shape[0])
   }
-  return concat(parts)
+  return concat(found)
 }
 
 /** z [B,n,n,D] → [B,D]. */

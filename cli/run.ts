@@ -7,7 +7,7 @@ import type { DeviceName } from '../engine/device.ts'
 import type { FileKind } from '../nodes/node.ts'
 import type { Files, Roots } from '../server/files.ts'
 import type { Job } from '../server/queue.ts'
-import { explain, problems, toPrompt, type ObjectInfo, type Prompt, type Workflow } from '../workflows/graph.ts'
+import { explain, problems, toPrompt, type ObjectInfo, type Problem, type Prompt, type Workflow } from '../workflows/graph.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
 import { readGraph, type GraphFile } from './graph-file.ts'
 import { collected, deviceOption } from './options.ts'
@@ -50,7 +50,7 @@ export const runCommand = (house: string): Command =>
     .option('-o, --out <folder>', 'where pictures, tables and plots go', 'output')
     .option(
       '--data <folder>',
-      'folder whose input/ holds pictures and whose user/ holds names of prototypes, as for serve',
+      'folder whose input/ holds pictures, user/ names of prototypes and inception/ an Inception-v3, as for serve',
       'data',
     )
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
@@ -59,7 +59,7 @@ export const runCommand = (house: string): Command =>
     .addHelpText(
       'after',
       `
-Files on the disk can be given for pictures and checkpoints: --set "Load Image.image=face.png"
+Files on the disk can be given for pictures, checkpoints and an Inception-v3: --set "Load Image.image=face.png"
 Example: patronus run edit-prototype --set "Edit Prototype.value=0.8" --set "Sample DDIM.steps=20"`,
     )
     .action((workflow: string, options: RunOptions) => run(workflow, options, house))
@@ -108,15 +108,17 @@ const rootsOf = (temporary: string, { out, data, checkpoints = [] }: RunOptions,
   workflows: [path.join(house, 'workflows')],
   datasets: [path.resolve(data, 'datasets')],
   artefacts: [path.resolve(data, 'artefacts')],
+  inception: [path.join(temporary, 'inception'), path.resolve(data, 'inception')],
 })
 
 type Prepared = { readonly prompt: Prompt; readonly workflow?: Workflow; readonly info: ObjectInfo }
 
 /** The graph in the form that runs, with all settings in it. */
 async function prepare(graph: GraphFile, settings: readonly Setting[], files: Files, roots: Roots): Promise<Prepared> {
-  const [{ catalog }, { describe }, { isCheckpoint }] = await Promise.all([
+  const [{ catalog }, { describe }, { isInception }, { isCheckpoint }] = await Promise.all([
     import('../nodes/index.ts'),
     import('../nodes/describe.ts'),
+    import('../server/context.ts'),
     import('../server/worker.ts'),
   ])
   const infoNow = async () =>
@@ -124,6 +126,7 @@ async function prepare(graph: GraphFile, settings: readonly Setting[], files: Fi
       input: await files.list('input', isImage),
       checkpoints: await files.list('checkpoints', isCheckpoint),
       datasets: await files.folders('datasets'),
+      inception: await files.list('inception', isInception),
     })
   let info = await infoNow()
   let { prompt, workflow } =
@@ -172,7 +175,7 @@ function converted(workflow: Workflow, info: ObjectInfo): { prompt: Prompt } {
 function check({ prompt, info }: Prepared, report: RunReport): { prompt: Prompt; roots: readonly string[] } {
   const checked = problems(prompt, info)
   const faults = Object.entries(checked.nodeErrors).flatMap(([id, { errors }]) =>
-    errors.map(error => `${id} (${titleOf(prompt, info, id)}): ${explain(error)}${hint(prompt[id].class_type)}`),
+    errors.map(error => `${id} (${titleOf(prompt, info, id)}): ${explain(error)}${hint(prompt[id].class_type, error)}`),
   )
   if (!checked.error && faults.length === 0) return checked
   const lines = faults.length ? faults : [explain(checked.error!)]
@@ -182,20 +185,25 @@ function check({ prompt, info }: Prepared, report: RunReport): { prompt: Prompt;
 }
 
 /** What most often helps where a graph was made on another machine. */
-const hint = (classType: string): string =>
-  ({
-    PatronusLoadCheckpoint: '; name the folder of your checkpoints with --checkpoints, or a file with --set',
-    LoadImage: '; pictures lie in the input folder of --data, or give a file with --set',
-  })[classType] ?? ''
+const hints: Readonly<Record<string, string>> = {
+  'PatronusLoadCheckpoint.checkpoint': '; name the folder of your checkpoints with --checkpoints, or a file with --set',
+  'LoadImage.image': '; pictures lie in the input folder of --data, or give a file with --set',
+  'PatronusFrechetDistance.inception':
+    '; an Inception-v3 as ONNX lies in the inception folder of --data, or give a file with --set',
+}
+
+const hint = (classType: string, { extra_info }: Problem): string => hints[`${classType}.${String(extra_info.input_name)}`] ?? ''
 
 async function execute(job: Job, prepared: Prepared, files: Files, wish: DeviceName, report: RunReport): Promise<void> {
-  const [{ catalog }, { createWorker }, { loadPatronus }, { chooseDevice }, { createSources }] = await Promise.all([
-    import('../nodes/index.ts'),
-    import('../server/worker.ts'),
-    import('../engine/load.ts'),
-    import('../engine/device.ts'),
-    import('./sources.ts'),
-  ])
+  const [{ catalog }, { createWorker }, { openInception }, { loadPatronus }, { chooseDevice }, { createSources }] =
+    await Promise.all([
+      import('../nodes/index.ts'),
+      import('../server/worker.ts'),
+      import('../engine/inception.ts'),
+      import('../engine/load.ts'),
+      import('../engine/device.ts'),
+      import('./sources.ts'),
+    ])
   const device = await chooseDevice(wish)
   report.device(device.device, device.reason)
   const runner = createWorker({
@@ -204,6 +212,7 @@ async function execute(job: Job, prepared: Prepared, files: Files, wish: DeviceN
     warm: false,
     sources: createSources(),
     load: file => loadPatronus(file, { device }),
+    inception: file => openInception(file, device),
     findDevice: async () => ({ device: device.device, report: device.reason }),
   })
   const signals = onStopSignals(() => runner.cancel(job.promptId))

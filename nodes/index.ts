@@ -21,6 +21,7 @@ import previewImage from './preview-image.ts'
 import priorSample from './prior-sample.ts'
 import prototypeAtlas from './prototype-atlas.ts'
 import prototypeHeatMaps from './prototype-heat-maps.ts'
+import reconstructionError from './reconstruction-error.ts'
 import sampleDdim from './sample-ddim.ts'
 import saveImage from './save-image.ts'
 import speakHere from './speak-here.ts'
@@ -55,6 +56,7 @@ const all: readonly AnyNode[] = [
   diagnoseShortcut,
   findCouplings,
   measureDisentanglement,
+  reconstructionError,
   frechetDistance,
   previewImage,
   saveImage,

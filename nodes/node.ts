@@ -1,3 +1,4 @@
+import type { FeatureNetwork } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { Artefacts } from '../analysis/artefacts.ts'
@@ -28,7 +29,7 @@ export type Links = {
 }
 
 /** The folders that combos offer the contents of. */
-export type FileKind = 'input' | 'checkpoints' | 'datasets'
+export type FileKind = 'input' | 'checkpoints' | 'datasets' | 'inception'
 
 /** x at a level of the noise schedule. `t` = T-1 for pure noise; less when an inversion stopped early (partial edits). */
 export type Noise = {
@@ -126,6 +127,8 @@ export type Context = {
   pause(): Promise<void>
   /** A checkpoint by its file name; loaded once, shared. */
   checkpoint(name: string): Promise<Patronus>
+  /** An Inception-v3 that the user put into the inception folder, by its file name. Whoever asks for it disposes it. */
+  inception(name: string): Promise<FeatureNetwork>
   /** An image from the input folder: [1,H,W,C] 0…1, C as stored (1, 3), and its opacity [1,H,W,1]. */
   readImage(name: string): Promise<{ image: Tensor; alpha: Tensor }>
   /** Writes one PNG per image of the batch, with prompt and workflow inside; `prefix` may hold folders. */

@@ -25,3 +25,6 @@ export const roundedTable = ({ rows, ...rest }: Table): Table => ({
   ...rest,
   rows: rows.map(row => row.map(cell => (typeof cell === 'number' ? roundedOrNull(cell) : cell))),
 })
+
+/** Four digits that count, whatever the size. */
+export const fourDigits = (value: number): number => Number(value.toPrecision(4))

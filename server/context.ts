@@ -3,6 +3,7 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Artefacts } from '../analysis/artefacts.ts'
+import type { FeatureNetwork } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
@@ -21,6 +22,8 @@ export type ContextParts = {
   readonly signal: AbortSignal
   readonly previews: Previews
   checkpoint(name: string): Promise<Patronus>
+  /** Opens an Inception-v3 file on the chosen device. */
+  inception(file: string): Promise<FeatureNetwork>
   progress(value: number, max: number): void
   activations(t: number, s: number[][]): void
 }
@@ -41,6 +44,7 @@ export function createContext(parts: ContextParts): Context {
       signal.throwIfAborted()
     },
     checkpoint: parts.checkpoint,
+    inception: async name => parts.inception(await findInception(files, name)),
     readImage: async name => decodeImage(await findImage(files, name)),
     saveImages: (images, { type, prefix = type === 'temp' ? 'preview' : 'Patronus' }) =>
       saveImages(images, { files, type, prefix: type === 'temp' ? `${prefix}_${randomLetters()}` : prefix, texts: textsOf(job) }),
@@ -64,6 +68,18 @@ async function findImage(files: Files, name: string): Promise<string> {
   const file = await files.find(kind as Kind, bare)
   if (!file) throw new Error(`There is no image "${bare}" in the ${kind} folder; upload it, or choose another`)
   return file
+}
+
+/** Files that the inception folder offers. */
+export const isInception = (name: string): boolean => /\.onnx$/i.test(name)
+
+async function findInception(files: Files, name: string): Promise<string> {
+  const file = await files.find('inception', name)
+  if (file) return file
+  const there = (await files.list('inception', isInception)).join(', ') || '(none)'
+  throw new Error(
+    `There is no "${name}" in the inception folder, which is data/inception unless --data names another data folder; put an Inception-v3 as ONNX there, or choose one of: ${there}`,
+  )
 }
 
 /** What every saved PNG carries: the graph it came from, in both forms, so that dropping it on an editor brings the graph back. */

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { BadRequest } from './problem.ts'
 
 /** The folders a file name from outside may point into. */
-export type Kind = 'input' | 'output' | 'temp' | 'user' | 'checkpoints' | 'workflows' | 'datasets' | 'artefacts'
+export type Kind = 'input' | 'output' | 'temp' | 'user' | 'checkpoints' | 'workflows' | 'datasets' | 'artefacts' | 'inception'
 
 /** Folders per kind, searched in order. Files are written into the first one; the others are shipped and read only. */
 export type Roots = Readonly<Record<Kind, readonly string[]>>

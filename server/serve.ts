@@ -17,6 +17,7 @@ import type { Runner } from './runner.ts'
 import { createRuns, type Runs } from './runs.ts'
 import { createSockets, refuseUpgrade, type SocketLimits, type Sockets } from './socket.ts'
 import { createMemoryStore } from './store.ts'
+import { isInception } from './context.ts'
 import { isCheckpoint } from './worker.ts'
 
 export type ServeOptions = Partial<GuardOptions> & {
@@ -64,6 +65,7 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
       input: await files.list('input', isImage),
       checkpoints: await files.list('checkpoints', isCheckpoint),
       datasets: await files.folders('datasets'),
+      inception: await files.list('inception', isInception),
     })
   const checkpoints = createCheckpoints({
     files,
@@ -105,10 +107,10 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
 }
 
 async function prepareFolders({ data, checkpoints, workflows }: ServeOptions): Promise<Roots> {
-  const names = ['input', 'output', 'temp', 'user', 'datasets', 'artefacts']
-  const [input, output, temp, user, datasets, artefacts] = names.map(name => path.resolve(data, name))
+  const names = ['input', 'output', 'temp', 'user', 'datasets', 'artefacts', 'inception']
+  const [input, output, temp, user, datasets, artefacts, inception] = names.map(name => path.resolve(data, name))
   await rm(temp, { recursive: true, force: true })
-  await Promise.all([input, output, temp, user, datasets, artefacts].map(folder => mkdir(folder, { recursive: true })))
+  await Promise.all([input, output, temp, user, datasets, artefacts, inception].map(folder => mkdir(folder, { recursive: true })))
   const shipped = path.resolve(workflows)
   return {
     input: [input, path.join(shipped, 'images')],
@@ -119,6 +121,7 @@ async function prepareFolders({ data, checkpoints, workflows }: ServeOptions): P
     workflows: [shipped],
     datasets: [datasets],
     artefacts: [artefacts],
+    inception: [inception],
   }
 }
 

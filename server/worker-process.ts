@@ -1,3 +1,4 @@
+import { openInception } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { catalog } from '../nodes/index.ts'
@@ -24,6 +25,7 @@ export function runWorkerProcess(sources: Sources): void {
       warm,
       sources,
       load: file => loadPatronus(file, { device: device as DeviceName }),
+      inception: file => openInception(file, device as DeviceName),
       findDevice: async () => {
         const choice = await chooseDevice(device as DeviceName)
         return {

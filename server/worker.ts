@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { withNames } from '../analysis/naming.ts'
+import type { FeatureNetwork } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros } from '../model/tensor.ts'
 import type { Catalog } from '../nodes/node.ts'
@@ -20,6 +21,8 @@ export type WorkerParts = {
   readonly files: Files
   /** Opens a checkpoint file on the chosen device. */
   load(file: string): Promise<Patronus>
+  /** Opens an Inception-v3 file on the chosen device. */
+  inception(file: string): Promise<FeatureNetwork>
   /** Looks for devices, and says what it found. */
   findDevice(): Promise<{ device: string; report: string }>
   /** Data sets, and what reads attributes from pictures. */
@@ -33,7 +36,16 @@ export type WorkerParts = {
 const keepLoaded = 3
 
 /** What does the work: in a process of its own (worker-main.ts), or in the caller's (tests). */
-export function createWorker({ catalog, files, load, findDevice, sources, warm, onDevice = () => {} }: WorkerParts): Runner {
+export function createWorker({
+  catalog,
+  files,
+  load,
+  inception,
+  findDevice,
+  sources,
+  warm,
+  onDevice = () => {},
+}: WorkerParts): Runner {
   const cache = createCache()
   const names = createNames(files)
   const checkpoints = createCheckpoints(files, load, patronus => cache.forget(patronus))
@@ -135,7 +147,7 @@ export function createWorker({ catalog, files, load, findDevice, sources, warm, 
           const activations = (t: number, s: number[][]) =>
             void on({ kind: 'message', message: { type: 'patronus.activations', data: { prompt_id: job.promptId, node, t, s } } })
           const checkpoint = (name: string) => checkpoints.get(name, () => namesOf(name))
-          return createContext({ job, node, files, sources, signal, previews, progress, activations, checkpoint })
+          return createContext({ job, node, files, sources, signal, previews, progress, activations, checkpoint, inception })
         },
       })
     } catch (cause) {

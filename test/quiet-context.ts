@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import { createSources } from '../cli/sources.ts'
+import { openInception } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros, type Tensor } from '../model/tensor.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
@@ -10,7 +11,7 @@ import type { Context, SavedImage } from '../nodes/node.ts'
 const sources = createSources()
 
 /**
- * A world for nodes that writes nothing and keeps all it was told. `files` maps names of the input folder to paths; `reader` reads
+ * A world for nodes that writes nothing and keeps all it was told. `files` maps names of the input and inception folders to paths; `reader` reads
  * attributes where pictures are of a size that no reader comes with.
  */
 export function quietContext(
@@ -41,6 +42,7 @@ export function quietContext(
     activations: (t, s) => void heard.activations.push({ t, s }),
     pause: turn,
     checkpoint: async () => patronus,
+    inception: name => openInception(files[name], 'cpu'),
     readImage: name => readPng(files[name]),
     async saveImages(images, options) {
       heard.saved.push({ images, ...options })

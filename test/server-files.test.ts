@@ -75,6 +75,7 @@ describe('the resolver', () => {
       workflows: [],
       datasets: only('datasets'),
       artefacts: only('artefacts'),
+      inception: only('inception'),
     })
   })
   afterAll(() => rm(base, { recursive: true }))

@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { limits, type NamesFile } from '../analysis/naming.ts'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
+import { openInception } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import { catalog } from '../nodes/index.ts'
 import type { Ui } from '../nodes/node.ts'
@@ -45,6 +46,7 @@ async function open(): Promise<void> {
         warm: false,
         sources: createSources(),
         load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })),
+        inception: openInception,
         findDevice: async () => ({ device: 'cpu', report: 'a test' }),
       }),
     { port: 0, data, checkpoints: [path.join(data, 'checkpoints')], workflows: path.join(data, 'none'), editor: data },

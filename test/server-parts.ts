@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import sharp from 'sharp'
 import { WebSocket } from 'ws'
 import { createSources } from '../cli/sources.ts'
+import { openInception } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { tensor, zeros } from '../model/tensor.ts'
 import { defineNode, type AnyNode, type Catalog } from '../nodes/node.ts'
@@ -139,6 +140,7 @@ export async function testServer(options: Partial<ServeOptions> & { data?: strin
         warm: false,
         sources: createSources(),
         load: noPatronus,
+        inception: openInception,
         findDevice: async () => ({ device: 'cpu', report: 'a test' }),
       }),
     {

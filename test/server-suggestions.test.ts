@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { createSources } from '../cli/sources.ts'
 import { writeCheckpoint, type Checkpoint } from '../engine/checkpoint/safetensors.ts'
+import { openInception } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import { catalog } from '../nodes/index.ts'
 import { createFiles } from '../server/files.ts'
@@ -43,6 +44,7 @@ const partsOf = (files: WorkerParts['files']): WorkerParts => ({
   warm: false,
   sources: createSources(),
   load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })),
+  inception: openInception,
   findDevice: async () => ({ device: 'cpu', report: 'a test' }),
 })
 
@@ -163,6 +165,7 @@ describe('beside graphs', () => {
       workflows: [],
       datasets: [],
       artefacts: [],
+      inception: [],
     })
     const [between, goOn] = [signal(), signal()]
     const patronus = await tinyPatronus()
