@@ -12,7 +12,7 @@ export type Summary = {
 }
 
 export type Reconstruction = {
-  /** Mean squared error per picture in the model's units, -1 … 1, as `patronus quality` gives it. */
+  /** Mean squared error per picture in the units of `patronus quality`, -1 … 1; there pictures are not clipped yet, here they are. */
   readonly errors: readonly number[]
   /** Peak signal-to-noise ratio per picture in dB, for pictures 0 … 1; infinite where nothing differs. */
   readonly psnr: readonly number[]
