@@ -66,7 +66,8 @@ export function atlasClaims({ entries, shuffled, faces }: Atlas): Claim[] {
   ]
 }
 
-export function emergenceClaims(found: Emergence, edits: readonly PrototypeComparison[], seed: number): Claim[] {
+/** `asked`: prototypes of which a partial edit was wanted; some have no depth, or no change that both edits can make. */
+export function emergenceClaims(found: Emergence, edits: readonly PrototypeComparison[], asked: number, seed: number): Claim[] {
   const rising = found.prototypes.filter(({ rises }) => rises)
   const relation = frequencyRelation(found.prototypes, seed)
   const { value, interval } = relation.pictures
@@ -91,7 +92,7 @@ export function emergenceClaims(found: Emergence, edits: readonly PrototypeCompa
     {
       claim: 'An edit need not go all the way to noise: a partial one keeps more of the rest at equal change, in less work',
       source: "issue 3, from the paper's emergence (held: surely better for most prototypes, surely worse for none)",
-      measured: `less squared error outside the patch for ${better} of ${judged.length} prototypes with an interval above 0, more for ${worse}; ${number(steps === null ? null : 100 * (1 - steps), 0)} % fewer network steps`,
+      measured: `less squared error outside the patch for ${better} of ${judged.length} prototypes with an interval above 0, more for ${worse}, of ${asked} asked (the others have no depth that helps, or no change that both edits can make); ${number(steps === null ? null : 100 * (1 - steps), 0)} % fewer network steps`,
       held: judged.length === 0 ? null : better > judged.length / 2 && worse === 0,
     },
   ]

@@ -150,7 +150,7 @@ const emergence: Experiment = {
       const prototypes = some.join(',')
       const edited = await traceEmergence(subject, { prototypes, images, steps, seed, advice: true, compare: true })
       await page(setting, 'emergence', emergenceReport(found.found, { info, facts: subject.facts, edits: edited.edits, seed }))
-      return emergenceClaims(found.found, edited.edits, seed)
+      return emergenceClaims(found.found, edited.edits, some.length, seed)
     }),
 }
 
