@@ -115,9 +115,8 @@ async function drawGroup(
   { usual, ...options }: { steps: number; batch: number; usual?: Tensor },
   onStep: (done: number, x0: Tensor) => Promise<void> | void,
 ): Promise<AtlasPart> {
-  const raise = (j: number) => (usual ? stepped(s, usualWith(usual, j)) : withColumn(s, j, maximumOf(j, patronus.info, s)))
-  const raises = group.map(raise)
-  const raised = group.length === 0 ? s : concat(raises)
+  const raises = group.map(j => raisedAs(patronus, s, j, usual))
+  const raised = group.length === 0 ? s : concat(raises.map(({ edited }) => edited))
   const noise = { x: repeat(x, Math.max(1, group.length)), t }
   const images = eightBits(await sampleMany(patronus, noise, raised, options, { onStep: (at, _, x0) => onStep(at, x0) }))
   const found = await patronus.encode(images)
@@ -127,12 +126,22 @@ async function drawGroup(
   const cells = group.map((_, i) => own(found.argmin, i))
   return {
     prototypes: group,
-    values: group.map((j, i) => (usual ? meanOf(column(raises[i], j))! : maximumOf(j, patronus.info, s))),
+    values: raises.map(({ value }) => value),
     after: group.map((_, i) => own(found.s, i)),
     cells,
     z: group.length === 0 ? { shape: [0, z.shape[3]], data: new Float32Array() } : featuresAt(z, cells),
     images,
   }
+}
+
+/** s [E,m] with one prototype raised, and to what. */
+function raisedAs({ info }: Patronus, s: Tensor, j: number, usual: Tensor | undefined): { edited: Tensor; value: number } {
+  if (usual) {
+    const edited = stepped(s, usualWith(usual, j))
+    return { edited, value: meanOf(column(edited, j))! }
+  }
+  const value = maximumOf(j, info, s)
+  return { edited: withColumn(s, j, value), value }
 }
 
 /** As a PNG would hold it: an atlas that was read back is the same as one just made. */

@@ -17,10 +17,13 @@ export function fixedDigitsOf(values: readonly number[]): (value: number) => str
   if (top >= 1e6 || (top > 0 && top < 1e-4)) return value => signed(value, Math.abs(value).toExponential(1))
   const isWhole = values.every(Number.isInteger)
   const decimals = isWhole ? 0 : Math.min(6, Math.max(0, 3 - Math.ceil(Math.log10(top || 1))))
-  return value => {
-    const size = Math.abs(value).toFixed(decimals)
-    return Number(size) === 0 ? size : signed(value, size)
-  }
+  return value => fixed(value, decimals)
+}
+
+/** So many decimals, with a true minus sign; what rounds to 0 has none. */
+export function fixed(value: number, decimals: number): string {
+  const size = Math.abs(value).toFixed(decimals)
+  return Number(size) === 0 ? size : signed(value, size)
 }
 
 /** A number that stands alone: counts in full, others to three digits. */

@@ -6,7 +6,7 @@ import { drawAtlas, type DrawOptions } from './draw-atlas.ts'
 import { editOption, noiseOption, whole } from './options.ts'
 import { subjectCommand, withSubject, type Subject, type SubjectOptions } from './subject.ts'
 
-type CouplingsOptions = SubjectOptions & DrawOptions & CouplingsHow & { readonly control?: string }
+type CouplingsOptions = SubjectOptions & CouplingsHow & { readonly control?: string }
 
 type CouplingsHow = DrawOptions & {
   readonly latents: number
@@ -31,7 +31,7 @@ export const couplingsCommand = (): Command =>
       editOption('raise a prototype alone to its maximum, or move all of s to what is usual where it is strong', 'usual'),
     )
     .addOption(noiseOption())
-    .addHelpText('after', '\nUses the atlas; Ctrl-C stops, the same command goes on where it stopped.')
+    .addHelpText('after', '\nCtrl-C stops, the same command goes on where it stopped.')
     .action(couple)
 
 async function couple(checkpoint: string, options: CouplingsOptions): Promise<void> {
@@ -81,8 +81,11 @@ export async function findCouplings(
     }
   }
   const { s, atlas } = await draw(patronus)
-  const theirs = control && { ...(await draw(control)), reader: control }
-  const clean = theirs && { answers: await readAnswers(theirs.atlas, theirs.reader), s, cleanS: theirs.s }
+  const cleanModel = async (model: Patronus) => {
+    const theirs = await draw(model)
+    return { answers: await readAnswers(theirs.atlas, model), s, cleanS: theirs.s }
+  }
+  const clean = control && (await cleanModel(control))
   const reader = control ?? patronus
   return {
     atlas,

@@ -26,7 +26,11 @@ type DiagnoseOptions = SubjectOptions & {
 export const diagnoseCommand = (): Command =>
   subjectCommand('diagnose', 'find shortcuts: raise what stands for A, read B with a classifier that never met the model')
     .option('--control <checkpoint>', 'a clean model of the same pictures, diagnosed beside it')
-    .option('--raise <name=prototypes>', 'raise these, such as "black hair=12, 40"; repeatable (default: by AUROC)', collected)
+    .option(
+      '--raise <name=prototypes>',
+      'raise these to their maximum, such as "black hair=12, 40"; repeatable (default: as --edit says)',
+      collected,
+    )
     .option('--pictures <n>', 'test pictures that are formed again', whole(1), 50)
     .option('--latents <n>', 'test pictures that tell which prototypes stand for what', whole(2), 1000)
     .option('--top <k>', 'prototypes that stand for an attribute', whole(1), 2)

@@ -38,7 +38,7 @@ export const reproduceCommand = (house: string): Command =>
     )
     .addOption(deviceOption())
     .option('-o, --out <folder>', 'where reproduction.md and .json go', path.join('docs', 'results'))
-    .addHelpText('after', '\nTwo to three hours on two CPU cores. Ctrl-C stops; finished parts are not made again.')
+    .addHelpText('after', '\nAbout an hour on two CPU cores. Ctrl-C stops; finished parts are not made again.')
     .action((options: ReproduceOptions) => reproduce(options, house))
 
 async function reproduce(options: ReproduceOptions, house: string): Promise<void> {

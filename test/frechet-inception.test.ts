@@ -1,11 +1,9 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { createSources } from '../cli/sources.ts'
 import { setDistance } from '../analysis/set-distance.ts'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import { openInception } from '../engine/inception.ts'
-import { loadPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { gaussian } from '../model/noise.ts'
 import { map, tensor, zeros, type Tensor } from '../model/tensor.ts'
@@ -17,7 +15,7 @@ import { serve, type RunningServer } from '../server/serve.ts'
 import { createWorker } from '../server/worker.ts'
 import type { ObjectInfo } from '../workflows/graph.ts'
 import { quietContext } from './quiet-context.ts'
-import { connect, submit } from './server-parts.ts'
+import { connect, submit, workerParts } from './server-parts.ts'
 import { tinyInception } from './tiny-inception.ts'
 import { tinyCheckpoint, tinyPatronus } from './tiny-model.ts'
 
@@ -111,20 +109,13 @@ describe('the context of a run', () => {
 describe('the server', () => {
   let server: RunningServer & { origin: string }
   beforeAll(async () => {
-    const running = await serve(
-      catalog,
-      ({ files }) =>
-        createWorker({
-          catalog,
-          files,
-          warm: false,
-          sources: createSources(),
-          load: file => loadPatronus(file, { device: 'tfjs-cpu' }),
-          inception: file => openInception(file, 'cpu'),
-          findDevice: async () => ({ device: 'cpu', report: 'a test' }),
-        }),
-      { port: 0, data, checkpoints: [path.join(data, 'checkpoints')], workflows: path.join(data, 'none'), editor: data },
-    )
+    const running = await serve(catalog, ({ files }) => createWorker(workerParts({ catalog, files })), {
+      port: 0,
+      data,
+      checkpoints: [path.join(data, 'checkpoints')],
+      workflows: path.join(data, 'none'),
+      editor: data,
+    })
     server = { ...running, origin: `http://127.0.0.1:${running.port}` }
   })
   afterAll(() => server.close())

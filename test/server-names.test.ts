@@ -1,17 +1,15 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createSources } from '../cli/sources.ts'
 import os from 'node:os'
 import path from 'node:path'
 import { limits, type NamesFile } from '../analysis/naming.ts'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
-import { openInception } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import { catalog } from '../nodes/index.ts'
 import type { Ui } from '../nodes/node.ts'
 import type { CheckpointDetails } from '../server/protocol.ts'
 import { serve, type RunningServer } from '../server/serve.ts'
 import { createWorker } from '../server/worker.ts'
-import { connect, pngOf, submit } from './server-parts.ts'
+import { connect, pngOf, submit, workerParts } from './server-parts.ts'
 import { tinyCheckpoint } from './tiny-model.ts'
 
 /** Names of prototypes at a listening server, with the real nodes over a tiny checkpoint. */
@@ -40,15 +38,7 @@ async function open(): Promise<void> {
   const running = await serve(
     catalog,
     ({ files }) =>
-      createWorker({
-        catalog,
-        files,
-        warm: false,
-        sources: createSources(),
-        load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })),
-        inception: openInception,
-        findDevice: async () => ({ device: 'cpu', report: 'a test' }),
-      }),
+      createWorker(workerParts({ catalog, files, load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })) })),
     { port: 0, data, checkpoints: [path.join(data, 'checkpoints')], workflows: path.join(data, 'none'), editor: data },
   )
   server = { ...running, origin: `http://127.0.0.1:${running.port}` }

@@ -6,12 +6,13 @@ import sharp from 'sharp'
 import { WebSocket } from 'ws'
 import { createSources } from '../cli/sources.ts'
 import { openInception } from '../engine/inception.ts'
+import { loadPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { tensor, zeros } from '../model/tensor.ts'
 import { defineNode, type AnyNode, type Catalog } from '../nodes/node.ts'
 import type { ServerMessage } from '../server/protocol.ts'
 import { serve, type RunningServer, type ServeOptions } from '../server/serve.ts'
-import { createWorker } from '../server/worker.ts'
+import { createWorker, type WorkerParts } from '../server/worker.ts'
 
 /** A real listening server over nodes that do arithmetic, with the worker in this process. */
 
@@ -125,34 +126,31 @@ export type TestServer = RunningServer & {
   clean(): Promise<void>
 }
 
+/** A worker on the CPU that computes eagerly; `own` says what is different. */
+export const workerParts = (own: Pick<WorkerParts, 'catalog' | 'files'> & Partial<WorkerParts>): WorkerParts => ({
+  warm: false,
+  sources: createSources(),
+  load: file => loadPatronus(file, { device: 'tfjs-cpu' }),
+  inception: file => openInception(file, 'cpu'),
+  findDevice: async () => ({ device: 'cpu', report: 'a test' }),
+  ...own,
+})
+
 const noPatronus = async (): Promise<Patronus> => Promise.reject(new Error('There are no checkpoints in this test'))
 
 export async function testServer(options: Partial<ServeOptions> & { data?: string } = {}): Promise<TestServer> {
   const data = options.data ?? (await mkdtemp(path.join(os.tmpdir(), 'patronus-server-')))
   const counts: Counts = {}
   const catalog = arithmetic(counts)
-  const server = await serve(
-    catalog,
-    ({ files }) =>
-      createWorker({
-        catalog,
-        files,
-        warm: false,
-        sources: createSources(),
-        load: noPatronus,
-        inception: openInception,
-        findDevice: async () => ({ device: 'cpu', report: 'a test' }),
-      }),
-    {
-      port: 0,
-      checkpoints: [path.join(data, 'checkpoints')],
-      workflows: path.join(data, 'shipped'),
-      editor: path.join(data, 'editor'),
-      log: pino({ level: 'silent' }),
-      ...options,
-      data,
-    },
-  )
+  const server = await serve(catalog, ({ files }) => createWorker(workerParts({ catalog, files, load: noPatronus })), {
+    port: 0,
+    checkpoints: [path.join(data, 'checkpoints')],
+    workflows: path.join(data, 'shipped'),
+    editor: path.join(data, 'editor'),
+    log: pino({ level: 'silent' }),
+    ...options,
+    data,
+  })
   const clean = async () => {
     await server.close()
     await rm(data, { recursive: true, force: true })

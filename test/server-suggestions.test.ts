@@ -3,7 +3,6 @@ import os from 'node:os'
 import path from 'node:path'
 import { createSources } from '../cli/sources.ts'
 import { writeCheckpoint, type Checkpoint } from '../engine/checkpoint/safetensors.ts'
-import { openInception } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import { catalog } from '../nodes/index.ts'
 import { createFiles } from '../server/files.ts'
@@ -12,6 +11,7 @@ import type { Runner } from '../server/runner.ts'
 import { serve, type RunningServer } from '../server/serve.ts'
 import { createWorker, type WorkerParts } from '../server/worker.ts'
 import { trainingConfigs } from '../train/configs.ts'
+import { workerParts } from './server-parts.ts'
 import { tinyCheckpoint, tinyPatronus } from './tiny-model.ts'
 
 /** Suggestions of names at a listening server: real faces, a random encoder and its untrained control. */
@@ -38,15 +38,8 @@ const trainedOn = (pictures?: { kind: string; size: number }): Checkpoint => {
   return { ...rest, info: { ...info, provenance: { trainingConfig: JSON.stringify(config) } } }
 }
 
-const partsOf = (files: WorkerParts['files']): WorkerParts => ({
-  catalog,
-  files,
-  warm: false,
-  sources: createSources(),
-  load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })),
-  inception: openInception,
-  findDevice: async () => ({ device: 'cpu', report: 'a test' }),
-})
+const partsOf = (files: WorkerParts['files']): WorkerParts =>
+  workerParts({ catalog, files, load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })) })
 
 beforeAll(async () => {
   data = await mkdtemp(path.join(os.tmpdir(), 'patronus-suggestions-'))

@@ -48,6 +48,9 @@ const formedFrom = {
   fresh: 'from fresh noise, in which s decides alone; what it becomes with nothing raised is what shifts are measured against',
 } as const
 
+/** What shifts are measured against. */
+const beforeName = ({ noise }: Diagnosis): string => (noise === 'fresh' ? 'nothing raised' : 'original')
+
 /** The answer in two sentences. */
 export function diagnosisSummary({ diagnosis, pairs, control }: Diagnosed): string[] {
   const suspicious = pairs.filter(isSuspicious)
@@ -71,7 +74,7 @@ const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(
 const sentence = ({ raised, read, shift: { mean, interval } }: Pair): string =>
   `raising ${raised} moves P(${read}) by ${signed(mean)}${interval ? ` (95 % interval ${signed(interval.low)} to ${signed(interval.high)})` : ''}`
 
-export function forest({ pairs, info, control }: Diagnosed): Drawing {
+export function forest({ pairs, info, control, diagnosis }: Diagnosed): Drawing {
   const row = (pair: Pair, group: string, { mean, interval }: Shift) => ({
     name: `${pair.raised} → ${pair.read}`,
     group,
@@ -83,8 +86,8 @@ export function forest({ pairs, info, control }: Diagnosed): Drawing {
     title: 'Shift of P(B) when A is raised',
     caption: 'Mean over pictures and 95 % bootstrap interval; the twelve most suspicious pairs.',
     svg: intervalsSvg({
-      title: 'Shift of P(B) when the prototypes of A are raised',
-      x: { label: 'E[P(B | raised) − P(B | original)]' },
+      title: 'Shift of P(B) when A is raised',
+      x: { label: `E[P(B | A raised) − P(B | ${beforeName(diagnosis)})]` },
       rows: pairs
         .slice(0, 12)
         .flatMap(pair => [
@@ -123,7 +126,7 @@ function pictureFigure(all: Diagnosed, pair: Pair): Figure[] {
       caption: `${effect.raise.shift ? 'All of s moved; most telling are prototypes' : 'Prototypes'} ${effect.raise.prototypes.map(j => prototypeLabel(j, all.info)).join(', ')}. The ${chosen.length} pictures of ${all.diagnosis.pictures} in which P(${read}) moved most; on average ${signed(shift.mean)}.`,
       images: map(colored(concat([before, after])), v => (v + 1) / 2),
       columns: chosen.length,
-      rowLabels: [all.diagnosis.noise === 'fresh' ? 'nothing raised' : 'original', `${raised} raised`],
+      rowLabels: [beforeName(all.diagnosis), `${raised} raised`],
     },
   ]
 }

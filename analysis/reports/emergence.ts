@@ -1,6 +1,7 @@
 /** The report of `patronus emergence`: when prototypes appear, whether fine ones come late, and what partial edits keep. */
 import type { CheckpointInfo } from '../../engine/patronus.ts'
 import type { EditComparison } from '../compare-edits.ts'
+import { fixed } from '../digits.ts'
 import { emergencePlot, emergenceTable, threeDigits } from '../emergence-figures.ts'
 import { frequencyRelation, type Correlation, type FrequencyRelation } from '../emergence-frequency.ts'
 import { emergenceStrip } from '../emergence-strip.ts'
@@ -78,8 +79,7 @@ function whenSection(found: Emergence, rising: readonly PrototypeEmergence[], in
 const span = (interval: Interval | null, write: (value: number) => string | number | null): string =>
   interval ? ` [${write(interval.low)}, ${write(interval.high)}]` : ''
 
-/** Two digits, with a true minus sign. */
-const twoDigits = (value: number): string => value.toFixed(2).replace('-', '−')
+const twoDigits = (value: number): string => fixed(value, 2)
 
 const correlationText = ({ value, interval }: Correlation): string =>
   value === null ? 'does not exist' : `${twoDigits(value)}${span(interval, twoDigits)}`

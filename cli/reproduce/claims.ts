@@ -1,4 +1,5 @@
 import type { Atlas } from '../../analysis/atlas.ts'
+import { fixed } from '../../analysis/digits.ts'
 import type { Coupling } from '../../analysis/couplings.ts'
 import type { Diagnosis, Shift } from '../../analysis/diagnose.ts'
 import type { Emergence } from '../../analysis/emergence.ts'
@@ -12,7 +13,7 @@ import type { Claim } from './claim.ts'
 /** From measurements to claims. What counts as "held" is written here, before anything is measured. */
 
 const number = (value: number | null | undefined, digits = 2): string =>
-  value === null || value === undefined ? '–' : value.toFixed(digits).replace('-', '−')
+  value === null || value === undefined ? '–' : fixed(value, digits)
 
 const between = ({ mean, interval }: Shift): string =>
   `${number(mean, 3)}${interval ? ` (95 % interval ${number(interval.low, 3)} to ${number(interval.high, 3)})` : ''}`
