@@ -1,43 +1,13 @@
-/** Pictures on nodes: a grid that fits a space, and loading of finished images. */
+/** Pictures on nodes: drawing, and loading of finished images. */
 import type { SavedImage } from '../../nodes/node.ts'
 import type { Picture } from '../state.ts'
-
-export type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
-
-/** The grid of `count` pictures of one `aspect` (width / height) that shows them largest in a space. Gap in the same units. Pure. */
-export function grid(
-  count: number,
-  aspect: number,
-  space: { width: number; height: number },
-  gap = 4,
-): { columns: number; rows: number; width: number; height: number } {
-  let best = { columns: 1, rows: count, width: 0, height: 0 }
-  for (let columns = 1; columns <= count; columns++) {
-    const rows = Math.ceil(count / columns)
-    const width = Math.min((space.width - gap * (columns - 1)) / columns, ((space.height - gap * (rows - 1)) / rows) * aspect)
-    if (width > best.width) best = { columns, rows, width, height: width / aspect }
-  }
-  return best
-}
-
-/** Where each of `count` pictures goes: `grid`, centred in the space. Pure. */
-export function cells(count: number, aspect: number, space: Box, gap = 4): Box[] {
-  const { columns, rows, width, height } = grid(count, aspect, space, gap)
-  if (!(width > 0)) return []
-  const left = space.x + (space.width - columns * width - (columns - 1) * gap) / 2
-  const top = space.y + (space.height - rows * height - (rows - 1) * gap) / 2
-  return Array.from({ length: count }, (_, i) => ({
-    x: left + (i % columns) * (width + gap),
-    y: top + Math.floor(i / columns) * (height + gap),
-    width,
-    height,
-  }))
-}
+import { contained, type Box } from './cells.ts'
 
 /** Up to this many pixels a side a picture is shown with hard edges: every pixel of a 64 × 64 face is information. */
 const CRISP = 128
 
-export function drawPicture(ctx: CanvasRenderingContext2D, picture: Picture, box: Box): void {
+export function drawPicture(ctx: CanvasRenderingContext2D, picture: Picture, cell: Box): void {
+  const box = contained(picture, cell)
   const { imageSmoothingEnabled } = ctx
   ctx.imageSmoothingEnabled = picture.width > CRISP || picture.height > CRISP
   ctx.drawImage(picture as Picture & CanvasImageSource, box.x, box.y, box.width, box.height)
