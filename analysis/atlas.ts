@@ -3,12 +3,13 @@
  * pictures, which are formed again and searched for the patch where it is strongest. Made in batches of several prototypes;
  * finished parts are kept, so that a cancelled run goes on.
  */
-import type { Patronus } from '../engine/patronus.ts'
+import type { CheckpointInfo, Patronus } from '../engine/patronus.ts'
 import { random, type Random } from '../model/noise.ts'
 import { exactBox, receptiveField, type Box } from '../model/receptive-field.ts'
 import { concat, dims, repeat, rows, type Tensor } from '../model/tensor.ts'
 import type { Artefacts } from './artefacts.ts'
 import { meanOf } from './metrics/statistics.ts'
+import { partnerOf, type Counterparts } from './counterpart.ts'
 import { decodePart, encodePart, type AtlasPart } from './atlas-part.ts'
 import { checkActivations, checkPrototype, column, maximumOf, withColumn } from './ranges.ts'
 import { sampleMany, slices, startFrom } from './regenerate.ts'
@@ -60,23 +61,29 @@ export type AtlasOptions = {
   readonly usual?: Tensor
   /** Seed of fresh noise, in which s decides alone; without it pictures are formed from their own (the paper's way). */
   readonly fresh?: number
+  /**
+   * Prototypes are those of another model of the same pictures: raised is what goes with them here. That is the usual step between
+   * the same pictures, or with the paper's way the partner's maximum; cells are those of the partner.
+   */
+  readonly counterpart?: Counterparts
 }
 
 /** x0 [E,H,W,C] -1 … 1, the pictures every prototype is raised on. `onStep` is awaited after every network call; throwing stops. */
 export async function makeAtlas(
   patronus: Patronus,
   x0: Tensor,
-  { steps, prototypes, batch = 32, usual, fresh }: AtlasOptions,
+  { steps, prototypes, batch = 32, usual, fresh, counterpart }: AtlasOptions,
   artefacts: Artefacts,
   { onStep }: Hooks = {},
 ): Promise<Atlas> {
   const faces = dims(x0, 'E H W C').E
-  const wanted = prototypes ?? Array.from({ length: patronus.info.config.prototypes.count }, (_, j) => j)
+  const count = counterpart?.theirs.shape[1] ?? patronus.info.config.prototypes.count
+  const wanted = prototypes ?? Array.from({ length: count }, (_, j) => j)
   if (faces === 0 || wanted.length === 0)
     throw new Error(
       `atlas: wanted at least one picture and one prototype, got none; ${faces === 0 ? 'check the folder or the selection that the pictures come from' : 'name prototypes, or none for all'}`,
     )
-  for (const j of wanted) checkPrototype(j, patronus.info)
+  const stands = standsFor(patronus.info, wanted, counterpart)
   if (usual) checkActivations(usual, patronus.info)
   const each = Math.max(1, Math.floor(batch / faces))
   // The first group is of nothing raised.
@@ -85,7 +92,8 @@ export async function makeAtlas(
   const inversion = fresh === undefined ? calls([]) : 0
   const total = inversion + groups.reduce((sum, group) => sum + calls(group), 0)
   const { s } = await patronus.encode(x0)
-  const key = `atlas-${await digest([patronus.id, x0.shape, steps, usual?.shape, fresh, 'v1'], x0, ...(usual ? [usual] : []))}`
+  const also = [...(usual ? [usual] : []), ...(counterpart ? [counterpart.theirs, counterpart.own] : [])]
+  const key = `atlas-${await digest([patronus.id, x0.shape, steps, also.map(({ shape }) => shape), fresh, 'v2'], x0, ...also)}`
   let noise: Level | undefined
   let done = inversion
   const parts: AtlasPart[] = []
@@ -96,14 +104,20 @@ export async function makeAtlas(
     if (known) parts.push(known)
     else {
       noise ??= await startFrom(patronus, x0, s, { steps, batch, fresh }, { onStep: (at, _, x) => onStep?.(at, total, x) })
-      const part = await drawGroup(patronus, noise, s, group, { steps, batch, usual }, (at, x) => onStep?.(done + at, total, x))
+      const how = { steps, batch, usual, counterpart, stands }
+      const part = await drawGroup(patronus, noise, s, group, how, (at, x) => onStep?.(done + at, total, x))
       await artefacts.write(name, encodePart(part))
       parts.push(part)
     }
     done += calls(group)
   }
   await onStep?.(total, total, rows(parts[parts.length - 1].images, 0, faces))
-  return assemble(patronus, parts, s, { faces, steps })
+  return assemble(patronus, parts, s, { faces, steps, stands })
+}
+
+/** Own prototype of each that is wanted: itself, or the partner of another model's. Throws for one that does not exist. */
+function standsFor(info: CheckpointInfo, wanted: readonly number[], counterpart?: Counterparts): ReadonlyMap<number, number> {
+  return new Map(wanted.map(j => [j, counterpart ? partnerOf(j, counterpart).prototype : checkPrototype(j, info)]))
 }
 
 /** A few prototypes raised on all pictures in one go. */
@@ -112,17 +126,17 @@ async function drawGroup(
   { x, t }: Level,
   s: Tensor,
   group: readonly number[],
-  { usual, ...options }: { steps: number; batch: number; usual?: Tensor },
+  { usual, counterpart, stands, ...options }: Raising & { steps: number; batch: number },
   onStep: (done: number, x0: Tensor) => Promise<void> | void,
 ): Promise<AtlasPart> {
-  const raises = group.map(j => raisedAs(patronus, s, j, usual))
+  const raises = group.map(j => raisedAs(patronus, s, j, { usual, counterpart, stands }))
   const raised = group.length === 0 ? s : concat(raises.map(({ edited }) => edited))
   const noise = { x: repeat(x, Math.max(1, group.length)), t }
   const images = eightBits(await sampleMany(patronus, noise, raised, options, { onStep: (at, _, x0) => onStep(at, x0) }))
   const found = await patronus.encode(images)
   const z = await patronus.features(images)
   const faces = s.shape[0]
-  const own = (table: Tensor, i: number) => column(rows(table, i * faces, (i + 1) * faces), group[i])
+  const own = (table: Tensor, i: number) => column(rows(table, i * faces, (i + 1) * faces), stands.get(group[i])!)
   const cells = group.map((_, i) => own(found.argmin, i))
   return {
     prototypes: group,
@@ -134,14 +148,22 @@ async function drawGroup(
   }
 }
 
+type Raising = Pick<AtlasOptions, 'usual' | 'counterpart'> & { readonly stands: ReadonlyMap<number, number> }
+
 /** s [E,m] with one prototype raised, and to what. */
-function raisedAs({ info }: Patronus, s: Tensor, j: number, usual: Tensor | undefined): { edited: Tensor; value: number } {
+function raisedAs(
+  { info }: Patronus,
+  s: Tensor,
+  j: number,
+  { usual, counterpart, stands }: Raising,
+): { edited: Tensor; value: number } {
+  const own = stands.get(j)!
   if (usual) {
-    const edited = stepped(s, usualWith(usual, j))
-    return { edited, value: meanOf(column(edited, j))! }
+    const edited = stepped(s, usualWith(usual, own, counterpart && column(counterpart.theirs, j)))
+    return { edited, value: meanOf(column(edited, own))! }
   }
-  const value = maximumOf(j, info, s)
-  return { edited: withColumn(s, j, value), value }
+  const value = maximumOf(own, info, s)
+  return { edited: withColumn(s, own, value), value }
 }
 
 /** As a PNG would hold it: an atlas that was read back is the same as one just made. */
@@ -165,7 +187,7 @@ function assemble(
   { info: { config } }: Patronus,
   [nothing, ...parts]: readonly AtlasPart[],
   s: Tensor,
-  { faces, steps }: { faces: number; steps: number },
+  { faces, steps, stands }: { faces: number; steps: number; stands: ReadonlyMap<number, number> },
 ): Atlas {
   const field = receptiveField(config.encoder, config.image.height)
   const z = concat(parts.map(part => part.z))
@@ -173,7 +195,7 @@ function assemble(
     prototypes.map((prototype, i) => ({
       prototype,
       value: values[i],
-      before: column(s, prototype),
+      before: column(s, stands.get(prototype)!),
       after: after[i],
       cells: cells[i],
       boxes: cells[i].map(cell => exactBox(field, cell, config.image.height)),

@@ -8,8 +8,8 @@ import { activationOf } from '../model/prototypes.ts'
 import { receptiveField, type ReceptiveField } from '../model/receptive-field.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import type { Atlas } from './atlas.ts'
+import { partnerOf, type Counterparts } from './counterpart.ts'
 import { shiftOf, type Shift } from './diagnose.ts'
-import { pearson } from './metrics/correlation.ts'
 import { column } from './ranges.ts'
 
 /** How the prototypes of a reading encoder answer to one raised prototype, outside the box of the raised one. */
@@ -29,26 +29,30 @@ export type Coupling = {
   readonly answers: number
   /** Mean answer in standard deviations of what is usual, with its interval over pictures. */
   readonly answer: Shift
-  /** The prototype of the clean model that is most like the raised one, how alike (correlation), and the answer to it. */
+  /** The prototype of the clean model that is most like the raised one, how alike (correlation), and how the clean model answers. */
   readonly clean?: { readonly prototype: number; readonly alike: number; readonly answer: number }
-  /** The part of `answer` that the clean model does not have, 0 when that answers as strongly. */
+  /** The part of `answer` that the clean model does not have on the same pictures, 0 when that answers as strongly. */
   readonly excess: number
-  /** The same of the end of the answer's interval that is nearer to 0: couplings are sorted by its size, so that few pictures do not win by luck. */
+  /** End of the interval of `excess` that is nearer to 0: couplings are sorted by its size, so that few pictures do not win by luck. */
   readonly sure: number
   /** Middle of the patch that was raised and of the patch that answers, in pixels, over pictures. */
   readonly from: Place
   readonly to: Place
 }
 
-/** Reads an atlas with an encoder: of its own model, or of another over pictures of the same size and the same patches. */
-export async function readAnswers(atlas: Atlas, reader: Patronus): Promise<Answers[]> {
+/**
+ * Reads an atlas with an encoder: of its own model, or of another over pictures of the same size and the same patches. `raised` is the
+ * atlas whose boxes are left out, when this one shows what a clean model makes of the same: both are then read at the same places.
+ */
+export async function readAnswers(atlas: Atlas, reader: Patronus, raised: Pick<Atlas, 'entries'> = atlas): Promise<Answers[]> {
   const { info } = reader
   const field = fieldOf(reader)
   checkGrid(atlas, field, info)
   const usual = await maps(reader, atlas.rebuilt)
   const spread = info.ranges?.map(({ std }) => std)
   const found: Answers[] = []
-  for (const [i, { prototype, cells }] of atlas.entries.entries()) {
+  for (const [i, { prototype }] of atlas.entries.entries()) {
+    const { cells } = raised.entries[i]
     const seen = await maps(reader, rows(atlas.images, i * atlas.faces, (i + 1) * atlas.faces))
     found.push({ raised: prototype, ...changesOutside(usual, seen, cells, field, spread) })
   }
@@ -116,15 +120,16 @@ function placeOf(sums: Float64Array, cells: number, m: number, k: number): numbe
 }
 
 export type CleanModel = {
+  /** To what goes with the same prototypes, on the same pictures, read at the same places. */
   readonly answers: readonly Answers[]
-  /** s of the same pictures by the model asked about and by the clean one, [N,m] and [N,m']. */
-  readonly s: Tensor
-  readonly cleanS: Tensor
+  readonly counterparts: Counterparts
 }
 
 /**
  * The couplings of a model, the most suspicious first: at most one for each answering prototype and raised prototype. `answers` are
- * read by the clean model's encoder where there is one, else by the model's own. Those whose interval holds 0 are left out.
+ * read by the clean model's encoder where there is one, else by the model's own. What the clean model has of an answer in the same
+ * direction is subtracted picture by picture, so that what a face does in both is no reason for doubt. Those whose interval holds 0
+ * are left out.
  */
 export function couplings(
   atlas: Atlas,
@@ -134,22 +139,21 @@ export function couplings(
 ): Coupling[] {
   const field = fieldOf(reader)
   const found = answers.flatMap(({ raised, changes, places }, i) => {
-    const alike = clean && partnerOf(raised, clean)
-    const theirs = alike && clean.answers.find(other => other.raised === alike.prototype)
+    const alike = clean && partnerOf(raised, clean.counterparts)
+    const theirs = clean?.answers.find(other => other.raised === raised)
     return places.flatMap((cell, k): Coupling[] => {
       const values = column(changes, k)
       if (!clean && k === raised) return []
-      const answer = shiftOf(values, { seed, resamples: 500 })
-      const known = theirs && mean(column(theirs.changes, k))
+      const answer = shiftOf(values, { seed, resamples })
       if (!answer.interval || (answer.interval.low <= 0 && answer.interval.high >= 0)) return []
+      const known = theirs && column(theirs.changes, k)
       return [
         {
           raised,
           answers: k,
           answer,
-          ...(alike && known !== undefined && { clean: { ...alike, answer: known } }),
-          excess: beyond(answer.mean, known ?? 0),
-          sure: beyond(answer.mean > 0 ? answer.interval.low : answer.interval.high, known ?? 0),
+          ...(alike && known && { clean: { ...alike, answer: mean(known) } }),
+          ...excessOf(values, known, seed),
           from: middle(atlas.entries[i].cells, field),
           to: middle([cell], field),
         },
@@ -159,19 +163,25 @@ export function couplings(
   return found.sort((a, b) => Math.abs(b.sure) - Math.abs(a.sure) || Math.abs(b.excess) - Math.abs(a.excess))
 }
 
-/** What of an answer another one in the same direction does not explain. */
-export const beyond = (answer: number, explained: number): number =>
-  Math.sign(answer) * Math.max(0, Math.abs(answer) - Math.max(0, Math.sign(answer) * explained))
+const resamples = 500
+
+/** What of an answer, one number a picture, that of the clean model in the same direction does not explain. */
+export function excessOf(
+  values: readonly number[],
+  known: readonly number[] | undefined,
+  seed: number,
+): Pick<Coupling, 'excess' | 'sure'> {
+  const direction = Math.sign(mean(values))
+  const explained = known && Math.sign(mean(known)) === direction ? known : values.map(() => 0)
+  const rest = shiftOf(
+    values.map((value, i) => direction * (value - explained[i])),
+    { seed, resamples },
+  )
+  const beyond = (value: number) => direction * Math.max(0, value)
+  return { excess: beyond(rest.mean), sure: beyond(rest.interval?.low ?? 0) }
+}
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
-
-/** The clean model's prototype that goes with one of the model asked about best, over the same pictures. */
-export function partnerOf(raised: number, { s, cleanS }: Pick<CleanModel, 's' | 'cleanS'>): { prototype: number; alike: number } {
-  const values = column(s, raised)
-  const all = Array.from({ length: cleanS.shape[1] }, (_, k) => pearson(values, column(cleanS, k)) ?? 0)
-  const prototype = all.indexOf(Math.max(...all))
-  return { prototype, alike: all[prototype] }
-}
 
 /** Mean centre of cells, in pixels. */
 function middle(cells: readonly number[], { n, jump, start }: ReceptiveField): Place {

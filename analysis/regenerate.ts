@@ -1,7 +1,7 @@
 /** Pictures formed again from their own noise under other activations, many of them, a batch at a time. */
 import type { Patronus } from '../engine/patronus.ts'
-import { gaussian } from '../model/noise.ts'
 import { concat, rows, type Tensor } from '../model/tensor.ts'
+import { startNoise } from './conditional-samples.ts'
 import { invertImages, sampleFrom, type Hooks, type Level } from './sampling.ts'
 
 export type BatchedOptions = {
@@ -44,7 +44,7 @@ export async function invertMany(
   return { x: concat(levels.map(({ x }) => x)), t: levels[0].t }
 }
 
-/** Pure noise for x0 [N,H,W,C]: fresh where a seed for it is given, else its own under s [N,m]. */
+/** Pure noise for x0 [N,H,W,C]: fresh where a seed for it is given, picture i the same however many there are; else its own under s [N,m]. */
 export async function startFrom(
   patronus: Patronus,
   x0: Tensor,
@@ -53,7 +53,8 @@ export async function startFrom(
   hooks?: Hooks,
 ): Promise<Level> {
   if (fresh === undefined) return invertMany(patronus, x0, s, options, hooks)
-  return { x: gaussian(x0.shape, fresh), t: patronus.info.config.timesteps - 1 }
+  const { config } = patronus.info
+  return { x: startNoise(config, fresh, 0, x0.shape[0]), t: config.timesteps - 1 }
 }
 
 /** Pictures [N,H,W,C] by DDIM (η = 0) from noise [N,H,W,C] under s [N,m]. Not clipped. */

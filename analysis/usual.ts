@@ -14,9 +14,12 @@ export function usualStep(s: Tensor, has: (picture: number) => boolean): number[
 /** The share of pictures in which a prototype counts as there. */
 const there = 0.15
 
-/** What is usual where prototype j is strongest, in 15 % of the pictures s [N,m], and not elsewhere. Wants no labels. Throws for one picture. */
-export function usualWith(s: Tensor, j: number): number[] {
-  const values = column(s, j)
+/**
+ * What is usual where prototype j is strongest, in 15 % of the pictures s [N,m], and not elsewhere. Wants no labels. Throws for one
+ * picture. `strength` [N] is that of a prototype of another model, when it is what goes with that one that is asked for.
+ */
+export function usualWith(s: Tensor, j: number, strength?: readonly number[]): number[] {
+  const values = strength ?? column(s, j)
   if (values.length < 2)
     throw new Error(
       `what is usual where prototype ${j} is strong: wanted at least 2 pictures to tell it by, got ${values.length}; give more, or raise it to its maximum`,

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
+import type { Counterparts } from '../analysis/counterpart.ts'
 import type { NoiseKind } from '../analysis/regenerate.ts'
 import type { EditKind } from '../analysis/usual.ts'
 import type { Patronus } from '../engine/patronus.ts'
+import type { Tensor } from '../model/tensor.ts'
 import { drawAtlas, type DrawOptions } from './draw-atlas.ts'
 import { editOption, noiseOption, whole } from './options.ts'
 import { subjectCommand, withSubject, type Subject, type SubjectOptions } from './subject.ts'
@@ -70,20 +72,17 @@ export async function findCouplings(
   ])
   const { patronus, test } = subject
   const pictures = firstPictures(test, Math.min(latents, countOf(test)))
-  const draw = async (model: Patronus) => {
-    const { s } = await encodeIn(model, pictures)
-    return {
-      s,
-      atlas: await drawAtlas(subject, model, options, {
-        ...(edit === 'usual' && { usual: s }),
-        ...(noise === 'fresh' && { fresh: options.seed }),
-      }),
-    }
-  }
-  const { s, atlas } = await draw(patronus)
+  const draw = (model: Patronus, s: Tensor, counterpart?: Counterparts) =>
+    drawAtlas(subject, model, options, {
+      ...(edit === 'usual' && { usual: s }),
+      ...(noise === 'fresh' && { fresh: options.seed }),
+      ...(counterpart && { counterpart }),
+    })
+  const { s } = await encodeIn(patronus, pictures)
+  const atlas = await draw(patronus, s)
   const cleanModel = async (model: Patronus) => {
-    const theirs = await draw(model)
-    return { answers: await readAnswers(theirs.atlas, model), s, cleanS: theirs.s }
+    const counterparts = { theirs: s, own: (await encodeIn(model, pictures)).s }
+    return { answers: await readAnswers(await draw(model, counterparts.own, counterparts), model, atlas), counterparts }
   }
   const clean = control && (await cleanModel(control))
   const reader = control ?? patronus

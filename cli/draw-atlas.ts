@@ -10,7 +10,7 @@ export async function drawAtlas(
   { test, reporter, signal }: Subject,
   patronus: Patronus,
   { faces, steps, batch }: DrawOptions,
-  how: Pick<AtlasOptions, 'prototypes' | 'usual' | 'fresh'> = {},
+  how: Pick<AtlasOptions, 'prototypes' | 'usual' | 'fresh' | 'counterpart'> = {},
 ): Promise<Atlas> {
   const [{ makeAtlas }, { firstPictures }] = await Promise.all([
     import('../analysis/atlas.ts'),

@@ -1,5 +1,6 @@
 import { makeAtlas, type Atlas, type AtlasOptions } from '../analysis/atlas.ts'
-import { couplings, partnerOf, readAnswers, type CleanModel, type Coupling } from '../analysis/couplings.ts'
+import type { Counterparts } from '../analysis/counterpart.ts'
+import { couplings, readAnswers, type Coupling } from '../analysis/couplings.ts'
 import { drawBox, enlarge, enlargement, scaled } from '../analysis/overlay.ts'
 import type { PictureGrid } from '../analysis/picture-grid.ts'
 import { fromModel, toModel } from '../analysis/pixels.ts'
@@ -66,18 +67,30 @@ export default defineNode({
       throw new Error(`images: wanted at least 2 pictures, got ${images.shape[0]}; one alone cannot say how sure an answer is`)
     const wanted = listedPrototypes(prototypes, model.info)
     const sOf = async (patronus: Patronus) => (await encodeIn(patronus, toModel(match, patronus.info.config))).s
-    const draw = (patronus: Patronus, s: Tensor, chosen: readonly number[], stage: number) =>
+    const draw = (patronus: Patronus, s: Tensor, counterpart?: Counterparts) =>
       atlasHere(
         context,
         patronus,
         images,
-        { steps, prototypes: chosen, ...(edit === 'usual' && { usual: s }), ...(noise === 'fresh' && { fresh: seed }) },
-        [stage, control ? 2 : 1],
+        {
+          steps,
+          prototypes: wanted,
+          ...(edit === 'usual' && { usual: s }),
+          ...(noise === 'fresh' && { fresh: seed }),
+          ...(counterpart && { counterpart }),
+        },
+        [counterpart ? 1 : 0, control ? 2 : 1],
       )
     const s = await sOf(model)
-    const atlas = await draw(model, s, wanted, 0)
-    const clean =
-      control && (await cleanModel(control, { s, cleanS: await sOf(control) }, wanted, (...what) => draw(control, ...what, 1)))
+    const atlas = await draw(model, s)
+    const cleanModel = async (patronus: Patronus) => {
+      const counterparts = { theirs: s, own: await sOf(patronus) }
+      return {
+        answers: await readAnswers(await draw(patronus, counterparts.own, counterparts), patronus, atlas),
+        counterparts,
+      }
+    }
+    const clean = control && (await cleanModel(control))
     const reader = control ?? model
     const found = couplings(atlas, await readAnswers(atlas, reader), reader, { seed, clean })
     const all: Coupled = {
@@ -111,17 +124,6 @@ function atlasHere(
   return makeAtlas(model, toModel(images, model.info.config), options, context.artefacts, {
     onStep: (done, total, x0) => onStep(stage * total + done, stages * total, x0),
   })
-}
-
-/** Only those prototypes of the clean model are raised that go with one that was raised in the other. */
-async function cleanModel(
-  control: Patronus,
-  matched: Pick<CleanModel, 's' | 'cleanS'>,
-  raised: readonly number[],
-  draw: (s: Tensor, chosen: readonly number[]) => Promise<Atlas>,
-): Promise<CleanModel> {
-  const partners = [...new Set(raised.map(j => partnerOf(j, matched).prototype))].sort((a, b) => a - b)
-  return { answers: await readAnswers(await draw(matched.cleanS, partners), control), ...matched }
 }
 
 function gridOf({ atlas, couplings, info, control }: Coupled): PictureGrid {

@@ -1,6 +1,8 @@
 import { makeAtlas, meanCosine, type Atlas } from '../analysis/atlas.ts'
 import { decodePart, encodePart, type AtlasPart } from '../analysis/atlas-part.ts'
 import type { Artefacts } from '../analysis/artefacts.ts'
+import { startNoise } from '../analysis/conditional-samples.ts'
+import { column, maximumOf, withColumn } from '../analysis/ranges.ts'
 import { sampleMany } from '../analysis/regenerate.ts'
 import { stepped, usualWith } from '../analysis/usual.ts'
 import { atlasReport } from '../analysis/reports/atlas.ts'
@@ -90,6 +92,27 @@ describe.each([1, 3] as const)('the atlas of a model of %i colours', channels =>
     }
   })
 
+  test('of what goes with the prototypes of another model: moved between the same pictures, or its partner raised', async () => {
+    const own = map(gaussian([40, 4], 8), Math.abs)
+    // Six prototypes of the other model; 4 - j of the first five are, but for a little noise, those of this one.
+    const theirs = map(zeros([40, 6]), (_, i) =>
+      i % 6 > 4 || i % 6 < 1 ? (i * 7) % 5 : own.data[Math.floor(i / 6) * 4 + 4 - (i % 6)],
+    )
+    const counterpart = { theirs, own }
+    const { artefacts } = shelf()
+    const x0 = faces(2, channels)
+    const { s } = await model.encode(x0)
+    const seen: Tensor[] = []
+    const watched = { ...model, denoiser: (given: Tensor) => (seen.push(given), model.denoiser(given)) }
+    const wasAsked = (wanted: Tensor) => seen.some(({ data }) => data.every((v, i) => v === wanted.data[i]))
+    const usual = await makeAtlas(watched, x0, { ...options, usual: own, counterpart }, artefacts)
+    expect(usual.entries.map(({ prototype }) => prototype)).toEqual([0, 1, 2, 3, 4, 5])
+    for (const j of [1, 2, 3, 4, 5]) expect(wasAsked(stepped(s, usualWith(own, 0, column(theirs, j))))).toBe(true)
+    const alone = await makeAtlas(watched, x0, { ...options, prototypes: [1, 4], counterpart }, artefacts)
+    expect(wasAsked(withColumn(s, 3, maximumOf(3, model.info, s)))).toBe(true)
+    expect(alone.entries.map(({ before }) => before)).toEqual([column(s, 3), column(s, 0)])
+  })
+
   test('from fresh noise inverts nothing, and forms from the noise of its seed', async () => {
     const { artefacts } = shelf()
     const { patronus, calls } = counted(model)
@@ -97,8 +120,11 @@ describe.each([1, 3] as const)('the atlas of a model of %i colours', channels =>
     const fresh = await makeAtlas(patronus, x0, { ...options, fresh: 5 }, artefacts)
     expect(calls()).toBe(2 + 4 * 2)
     const { s } = await model.encode(x0)
-    const formed = await sampleMany(model, { x: gaussian(x0.shape, 5), t: 999 }, s, { steps: 2, batch: 2 })
+    const noise = startNoise(model.info.config, 5, 0, 2)
+    const formed = await sampleMany(model, { x: noise, t: 999 }, s, { steps: 2, batch: 2 })
     fresh.rebuilt.data.forEach((v, i) => expect(Math.abs(v - Math.min(1, Math.max(-1, formed.data[i])))).toBeLessThan(0.004))
+    const one = await makeAtlas(model, rows(x0, 0, 1), { ...options, fresh: 5 }, shelf().artefacts)
+    one.rebuilt.data.forEach((v, i) => expect(Math.abs(v - fresh.rebuilt.data[i])).toBeLessThan(0.009))
     const other = await makeAtlas(model, x0, { ...options, fresh: 6 }, artefacts)
     expect([...other.rebuilt.data]).not.toEqual([...fresh.rebuilt.data])
   })

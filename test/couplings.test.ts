@@ -1,5 +1,6 @@
 import { makeAtlas, type Atlas } from '../analysis/atlas.ts'
-import { beyond, couplings, partnerOf, readAnswers, type Answers } from '../analysis/couplings.ts'
+import { partnerOf } from '../analysis/counterpart.ts'
+import { couplings, excessOf, readAnswers, type Answers } from '../analysis/couplings.ts'
 import { couplingsReport } from '../analysis/reports/couplings.ts'
 import { createPatronus } from '../engine/load.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -135,14 +136,15 @@ describe('couplings', () => {
 
   test('lose what the clean model couples in the same way, though its prototypes stand in another order', () => {
     // Prototype j of the model is prototype 3 - j of the clean one, over the same pictures.
-    const s = map(gaussian([30, 4], 9), Math.abs)
-    const cleanS = tensor([30, 4], Array.from({ length: 30 }, (_, i) => [...rows(s, i, i + 1).data].reverse()).flat())
-    expect([0, 1, 2, 3].map(j => partnerOf(j, { s, cleanS }).prototype)).toEqual([3, 2, 1, 0])
-    expect(partnerOf(1, { s, cleanS }).alike).toBeCloseTo(1, 6)
+    const theirs = map(gaussian([30, 4], 9), Math.abs)
+    const own = tensor([30, 4], Array.from({ length: 30 }, (_, i) => [...rows(theirs, i, i + 1).data].reverse()).flat())
+    const counterparts = { theirs, own }
+    expect([0, 1, 2, 3].map(j => partnerOf(j, counterparts).prototype)).toEqual([3, 2, 1, 0])
+    expect(partnerOf(1, counterparts).alike).toBeCloseTo(1, 6)
     // Both are read by the clean model's encoder, so columns mean the same.
-    const own = answersOf([[0, 0, 2, 0], [0, 1.5, 0, 0], none, none])
-    const theirs = answersOf([none, none, none, [0, 0, 1.9, 0]])
-    const found = couplings(atlas(), own, model, { seed: 1, clean: { answers: theirs, s, cleanS } })
+    const answers = answersOf([[0, 0, 2, 0], [0, 1.5, 0, 0], none, none])
+    const clean = { answers: answersOf([[0, 0, 1.9, 0], none, none, none]), counterparts }
+    const found = couplings(atlas(), answers, model, { seed: 1, clean })
     expect([found[0].raised, found[0].answers]).toEqual([1, 1])
     const subtracted = found.find(({ raised, answers }) => raised === 0 && answers === 2)!
     expect(subtracted.excess).toBeCloseTo(0.1, 1)
@@ -172,7 +174,7 @@ describe('couplings', () => {
   })
 
   test('of constant s are matched with nothing in particular, and never NaN', () =>
-    expect(partnerOf(0, { s: zeros([4, 2]), cleanS: zeros([4, 3]) })).toEqual({ prototype: 0, alike: 0 }))
+    expect(partnerOf(0, { theirs: zeros([4, 2]), own: zeros([4, 3]) })).toEqual({ prototype: 0, alike: 0 }))
 
   test('name the middles of the patches in pixels', () => {
     const [{ from, to }] = couplings(atlas(), answersOf([[0, 0, 2, 0], none, none, none]), model, { seed: 1 })
@@ -183,10 +185,20 @@ describe('couplings', () => {
 })
 
 test('a coupling that only the clean model has is none of this one; what both have counts by the difference', () => {
-  expect(beyond(0.5, 2)).toBe(0)
-  expect(Math.abs(beyond(-0.5, -2))).toBe(0)
-  expect(beyond(2, 0.5)).toBeCloseTo(1.5)
-  expect(beyond(-2, -0.5)).toBeCloseTo(-1.5)
+  const of = (answer: number, explained: number) =>
+    excessOf([answer - 0.1, answer, answer + 0.1], [explained, explained, explained], 1).excess
+  expect(of(0.5, 2)).toBe(0)
+  expect(Math.abs(of(-0.5, -2))).toBe(0)
+  expect(of(2, 0.5)).toBeCloseTo(1.5)
+  expect(of(-2, -0.5)).toBeCloseTo(-1.5)
   // The clean model answers the other way: nothing of it is explained.
-  expect(beyond(-1, 3)).toBe(-1)
+  expect(of(-1, 3)).toBe(-1)
+})
+
+test('what differs from face to face alike in both models leaves an excess as sure as if faces were all the same', () => {
+  const face = [0, 5, 1, 9, 3, 7]
+  const shared = excessOf(face.map(v => v + 2), face, 1) // prettier-ignore
+  expect([shared.excess, shared.sure]).toEqual([expect.closeTo(2), expect.closeTo(2)])
+  expect(excessOf(face.map(v => v + 2), [...face].reverse(), 1).sure).toBeLessThan(1) // prettier-ignore
+  expect(excessOf(face, undefined, 1).sure).toBeLessThan(4)
 })

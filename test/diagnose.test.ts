@@ -15,6 +15,7 @@ import {
 } from '../analysis/diagnose.ts'
 import { examine } from '../analysis/examine.ts'
 import { column, withColumn } from '../analysis/ranges.ts'
+import { startNoise } from '../analysis/conditional-samples.ts'
 import { sampleMany } from '../analysis/regenerate.ts'
 import { diagnoseReport, isSuspicious, mostMoved, type Diagnosed } from '../analysis/reports/diagnose.ts'
 import { standFor } from '../analysis/stand-for.ts'
@@ -60,7 +61,7 @@ describe.each([1, 3] as const)('a model of %i colours under diagnosis', channels
     expect([noise, heard]).toEqual(['fresh', [1, 2, 3, 4]])
     expect([...unchanged.deltas.data].every(delta => delta === 0)).toBe(true)
     const { s } = await model.encode(x0)
-    const from = { x: gaussian(x0.shape, options.seed), t: 999 }
+    const from = { x: startNoise(model.info.config, options.seed, 0, x0.shape[0]), t: 999 }
     expect([...before.data]).toEqual([...(await sampleMany(model, from, s, { steps: 2 })).data])
     const formed = await sampleMany(model, from, withColumn(s, 0, 3), { steps: 2 })
     const [known, after] = [await brightReader.probabilities(before), await brightReader.probabilities(formed)]

@@ -66,7 +66,7 @@ const coupled = (edit: EditKind, hasControl: boolean) => async (subject: Subject
   const how = { steps, prototypes: first(subject), batch: 64, ...(edit === 'usual' && { usual: s, fresh: seed }) }
   const atlas = await makeAtlas(patronus, x0, how, subject.artefacts)
   const answers = await readAnswers(atlas, patronus)
-  const clean = hasControl ? { clean: { answers, s, cleanS: s } } : {}
+  const clean = hasControl ? { clean: { answers, counterparts: { theirs: s, own: s } } } : {}
   const found = couplings(atlas, answers, patronus, { seed, ...clean })
   const report = couplingsReport(
     { info, atlas, edit, noise: edit === 'usual' ? 'fresh' : 'inverted', couplings: found, ...(hasControl && { control: info }) },
