@@ -46,11 +46,17 @@ const raisedBy = {
   usual: 'by moving all of s to what is usual where it is strong',
 } as const
 
+/** What the clean model's pictures were made by. */
+const raisedThere = {
+  maximum: 'with the prototype raised that is most like it',
+  usual: 'moved to what is usual where the same prototype is strong',
+} as const
+
 /** What was done and the strongest coupling, in two sentences. */
 export function couplingsSummary({ info, control, atlas, couplings, edit, noise }: Coupled): string[] {
   const [first] = couplings
   return [
-    `Each prototype was raised on ${atlas.faces} pictures, ${raisedBy[edit]}, and formed from ${noise === 'fresh' ? 'fresh noise' : 'their own noise'}; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} itself couples in the same way is subtracted.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
+    `Each prototype was raised on ${atlas.faces} pictures, ${raisedBy[edit]}, and formed from ${noise === 'fresh' ? 'fresh noise' : 'their own noise'}; how the others answer outside its patch is measured in standard deviations of what is usual.${control ? ` ${control.name}'s encoder did the reading, and what ${control.name} does on the same pictures, ${raisedThere[edit]}, is subtracted, picture by picture.` : ' Without a clean model to compare with, what belongs together in the pictures is listed as well.'}`,
     first
       ? `The strongest: raising ${prototypeLabel(first.raised, info)} moves ${prototypeLabel(first.answers, control ?? info)} by ${first.excess.toFixed(1)} standard deviations${control ? ' more than in the clean model' : ''}, ${Math.round(distance(first))} pixels away.`
       : 'No prototype answers to another with an interval away from 0.',
@@ -72,7 +78,7 @@ export const couplingTable = (couplings: readonly Coupling[], info: CheckpointIn
     'low',
     'high',
     'clean answer',
-    'to its',
+    'clean partner',
     'alike',
     'from x, y',
     'to x, y',
