@@ -73,7 +73,8 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
     atlases: createAtlases(files),
     suggest: name => runner.suggest(name),
   })
-  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
+  const validatorOf: Parts['validatorOf'] = type => catalog.get(type)?.validate
+  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo, validatorOf }
 
   const guard = createGuard({ ...options, host })
   const app = createApp(parts, { guard, editor: options.editor, log })
