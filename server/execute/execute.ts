@@ -34,6 +34,8 @@ export type Run = {
   readonly signal: AbortSignal
   readonly results: Map<NodeId, Result>
   readonly executed: NodeId[]
+  /** Lazy inputs that nodes asked for. */
+  readonly asked: Map<NodeId, Set<string>>
   /** What nodes expanded to, while they wait for it. */
   readonly grown: Map<NodeId, Grown>
   /** Signs new nodes, and takes from the cache what it knows of them. */
@@ -69,6 +71,7 @@ export async function execute(job: Job, catalog: Catalog, host: Host): Promise<O
     signal: AbortSignal.any([host.signal, abort.signal]),
     results: new Map(),
     executed: [],
+    asked: new Map(),
     grown: new Map(),
     recall: async ids => {
       for (const id of await run.keys.sign(ids)) {

@@ -16,6 +16,8 @@ export type RunGraph = {
   identity(id: NodeId): Identity
   /** The name of the output that a link reads. */
   outputName(id: NodeId, slot: number): string
+  /** Whether what is linked there is for the node to ask for. */
+  isLazy(id: NodeId, input: string): boolean
   /** Linked inputs that must be there before the node runs. */
   strong(id: NodeId): NodeId[]
   /** Puts in what a node expanded to in its `call`-th call. Throws what is wrong with that. */
@@ -98,6 +100,7 @@ export function createRunGraph(prompt: Prompt, catalog: Catalog): RunGraph {
     spec,
     identity,
     outputName: (id, slot) => Object.keys(spec(id).outputs)[slot],
+    isLazy,
     strong: id => [...new Set(linksInto(node(id)).flatMap(([input, [from]]) => (isLazy(id, input) ? [] : [from])))],
     expand,
     refuseCycle: (id, isDone) => {

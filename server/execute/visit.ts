@@ -40,11 +40,15 @@ export async function visit(run: Run, id: NodeId): Promise<void> {
       data: { node: id, display_node: graph.identity(id).display_node_id, prompt_id: run.promptId },
     })
     lists = gather(run, id)
-    const calls = callsOf(graph.spec(id), lists)
-    const more = await needed(run, id, calls)
-    if (more.length > 0) {
-      run.want(more)
-      return run.await(id, more)
+    let calls = callsOf(graph.spec(id), lists)
+    for (let more = await newlyWanted(run, id, calls); more.length > 0; more = await newlyWanted(run, id, calls)) {
+      const missing = more.filter(from => !results.has(from))
+      if (missing.length > 0) {
+        run.want(missing)
+        return run.await(id, missing)
+      }
+      lists = gather(run, id)
+      calls = callsOf(graph.spec(id), lists)
     }
     const called = await callAll(run, id, calls)
     run.signal.throwIfAborted()
@@ -79,33 +83,38 @@ const tellExecuted = ({ host, graph, promptId }: Run, id: NodeId, output: Ui | n
     data: { node: id, display_node: graph.identity(id).display_node_id, output, prompt_id: promptId },
   })
 
-/** Literals as they stand, links as far as what they read is there: lazy ones may not be. */
-function gather({ graph, results }: Run, id: NodeId): Lists {
-  const lists = Object.entries(graph.node(id).inputs).map(([name, value]) => {
+/**
+ * Literals as they stand, links by what they read. Lazy ones only if they were asked for, even where their value is known: what a
+ * node gives must not hang on what else ran before it.
+ */
+function gather(run: Run, id: NodeId): Lists {
+  const { graph, asked } = run
+  const lists = Object.entries(graph.node(id).inputs).flatMap(([name, value]) => {
     const link = asLink(value)
-    return [name, link ? itemsAt({ graph, results }, link) : [value]] as const
+    if (!link) return [[name, [value]] as const]
+    return graph.isLazy(id, name) && !asked.get(id)?.has(name) ? [] : [[name, itemsAt(run, link)!] as const]
   })
-  return Object.fromEntries(lists.filter(([, items]) => items !== undefined)) as Lists
+  return Object.fromEntries(lists)
 }
 
-const itemsAt = ({ graph, results }: Pick<Run, 'graph' | 'results'>, [from, slot]: readonly [NodeId, number]) =>
+const itemsAt = ({ graph, results }: Run, [from, slot]: readonly [NodeId, number]) =>
   results.get(from)?.outputs[graph.outputName(from, slot)]
 
-/** The nodes behind lazy inputs that one of the calls still asks for. */
-async function needed(
-  { graph, results }: Run,
-  id: NodeId,
-  calls: readonly Readonly<Record<string, unknown>>[],
-): Promise<NodeId[]> {
-  const spec = graph.spec(id)
+/** The nodes behind lazy inputs that one of the calls asks for and that were not asked for before. */
+async function newlyWanted(run: Run, id: NodeId, calls: readonly Readonly<Record<string, unknown>>[]): Promise<NodeId[]> {
+  const spec = run.graph.spec(id)
   if (!spec.needs) return []
-  const { inputs } = graph.node(id)
+  const { inputs } = run.graph.node(id)
+  const asked = run.asked.get(id) ?? new Set()
+  run.asked.set(id, asked)
   const wanted = new Set<NodeId>()
   for (const call of calls) {
     if (blockerIn(spec, call)) continue
     for (const name of await spec.needs(call)) {
       const link = asLink(inputs[name])
-      if (link && !results.has(link[0])) wanted.add(link[0])
+      if (!link || !run.graph.isLazy(id, name) || asked.has(name)) continue
+      asked.add(name)
+      wanted.add(link[0])
     }
   }
   return [...wanted]
