@@ -26,8 +26,8 @@ export type Parts = {
   readonly files: Files
   readonly runner: Runner
   readonly checkpoints: Checkpoints
-  /** The catalog as `/object_info` says it, with the files that lie in the folders now. */
-  objectInfo(): Promise<ObjectInfo>
+  /** The catalog as `/object_info` says it, with the files that lie in the folders now; or some of its classes. */
+  objectInfo(types?: Iterable<string>): Promise<ObjectInfo>
   /** The check of a node class of its own values, where it has one. */
   validatorOf(type: string): Validator | undefined
 }

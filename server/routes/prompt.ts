@@ -37,7 +37,9 @@ export function promptRoutes(router: Router, { runs, queue, store, objectInfo, v
     if (body.prompt === undefined || body.prompt === null)
       return void response.status(400).json(problemBody('no_prompt', 'No prompt provided'))
     const targets = body.partial_execution_targets ?? undefined
-    const checked = await problemsWith(validatorOf, parsePrompt(body.prompt), await objectInfo(), { targets })
+    const prompt = parsePrompt(body.prompt)
+    const info = await objectInfo(Object.values(prompt).map(({ class_type }) => class_type))
+    const checked = await problemsWith(validatorOf, prompt, info, { targets })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
     if ((await queue.pending()).length >= longestQueue) {
       response.set('Retry-After', '10')
