@@ -13,8 +13,12 @@ import { NodeFailure, visit, type Grown } from './visit.ts'
 /** What a run needs from outside. The worker has one kind, a test has another. */
 export type Host = {
   tell(message: ServerMessage): void
-  /** What the node may ask of the world; `progress` moves its bar, `signal` is the run's. */
-  contextFor(node: Identity, progress: (value: number, max: number) => void, signal: AbortSignal): Context
+  /** What the node may ask of the world until `close`; `progress` moves its bar, `signal` is the run's. */
+  contextFor(
+    node: Identity,
+    progress: (value: number, max: number) => void,
+    signal: AbortSignal,
+  ): { readonly context: Context; close(): void }
   hash(kind: FileKind, name: string): Promise<string>
   readonly cache: Cache
   readonly signal: AbortSignal

@@ -124,20 +124,26 @@ async function newlyWanted(run: Run, id: NodeId, calls: readonly Readonly<Record
 async function callAll(run: Run, id: NodeId, calls: readonly Readonly<Record<string, unknown>>[]): Promise<Called[]> {
   const { graph, host, signal } = run
   const spec = graph.spec(id)
-  const context = host.contextFor(graph.identity(id), (value, max) => run.progress.update(id, value, max), signal)
+  const progress = (value: number, max: number) => run.progress.update(id, value, max)
+  const { context, close } = host.contextFor(graph.identity(id), progress, signal)
   const call = async (inputs: Readonly<Record<string, unknown>>): Promise<Called> => {
     const blocker = blockerIn(spec, inputs)
     if (blocker) return { blocker: silenced(run, id, blocker) }
     return readResult(spec, await spec.run(inputs, context))
   }
-  if (spec.concurrent) return Promise.all(calls.map(call))
-  const called: Called[] = []
-  for (const inputs of calls) {
-    if (called.length > 0) await turn()
-    signal.throwIfAborted()
-    called.push(await call(inputs))
+  try {
+    if (spec.concurrent) return await Promise.all(calls.map(call))
+    const called: Called[] = []
+    for (const inputs of calls) {
+      if (called.length > 0) await turn()
+      signal.throwIfAborted()
+      called.push(await call(inputs))
+    }
+    return called
+  } finally {
+    // A picture that still waits to be sent would be taken for one of the next node's.
+    close()
   }
-  return called
 }
 
 /** Its message is told once, of the first node it stops. */
