@@ -33,7 +33,7 @@ export function humanReport(out: NodeJS.WritableStream, err: NodeJS.WriteStream,
   return {
     device: (device, reason) => void err.write(`Running on ${device} (${reason})\n`),
     event: message => {
-      if (message.type === 'executing' && message.data.node !== null) bars.begin(message.data.node)
+      if (message.type === 'executing' && message.data.node !== null) bars.begin(message.data.display_node ?? message.data.node)
       if (message.type === 'progress') bars.move(message.data.value, message.data.max)
       if (message.type === 'execution_success') bars.end('✓')
       if (message.type === 'execution_error' || message.type === 'execution_interrupted') bars.end('✗')

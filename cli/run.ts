@@ -7,7 +7,7 @@ import type { DeviceName } from '../engine/device.ts'
 import type { FileKind } from '../nodes/node.ts'
 import type { Files, Roots } from '../server/files.ts'
 import type { Job } from '../server/queue.ts'
-import { explain, problems, toPrompt, type ObjectInfo, type Problem, type Prompt, type Workflow } from '../workflows/graph.ts'
+import { explain, problemsWith, toPrompt, type ObjectInfo, type Problem, type Prompt, type Workflow } from '../workflows/graph.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
 import { readGraph, type GraphFile } from './graph-file.ts'
 import { collected, deviceOption } from './options.ts'
@@ -83,7 +83,7 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
   const report = options.json
     ? jsonReport(process.stdout)
     : humanReport(process.stdout, process.stderr, node => titleOf(prepared.prompt, prepared.info, node))
-  const checked = check(prepared, report)
+  const checked = await check(prepared, report)
   const job: Job = {
     number: 0,
     promptId: randomUUID(),
@@ -172,8 +172,9 @@ function converted(workflow: Workflow, info: ObjectInfo): { prompt: Prompt } {
 }
 
 /** The graph ready to run; every fault of every node is told before anything runs. */
-function check({ prompt, info }: Prepared, report: RunReport): { prompt: Prompt; roots: readonly string[] } {
-  const checked = problems(prompt, info)
+async function check({ prompt, info }: Prepared, report: RunReport): Promise<{ prompt: Prompt; roots: readonly string[] }> {
+  const { catalog } = await import('../nodes/index.ts')
+  const checked = await problemsWith(type => catalog.get(type)?.validate, prompt, info)
   const faults = Object.entries(checked.nodeErrors).flatMap(([id, { errors }]) =>
     errors.map(error => `${id} (${titleOf(prompt, info, id)}): ${explain(error)}${hint(prompt[id].class_type, error)}`),
   )

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
 import type { CheckpointSummary, DeviceReport } from '../server/protocol.ts'
 import type { RunningServer } from '../server/serve.ts'
@@ -19,6 +19,7 @@ type ServeOptions = {
   readonly allowOrigin?: readonly string[]
   readonly open?: boolean
   readonly verbose?: boolean
+  readonly conformanceNodes?: boolean
 }
 
 /** `patronus serve`: the editor and its server, until Ctrl-C. */
@@ -35,6 +36,7 @@ export const serveCommand = (): Command =>
     .option('--allow-origin <origin>', 'another page that may use it, such as https://lab.example; repeatable', collected)
     .option('--open', 'open the page in a browser')
     .option('--verbose', 'log every request and job, as JSON lines on stderr')
+    .addOption(new Option('--conformance-nodes', 'load tiny nodes that test suites drive the executor with').hideHelp())
     .action(serve)
 
 async function serve(options: ServeOptions): Promise<void> {
@@ -51,6 +53,7 @@ async function serve(options: ServeOptions): Promise<void> {
     token,
     allowedHosts: options.allowHost,
     allowedOrigins: options.allowOrigin,
+    conformanceNodes: options.conformanceNodes,
     log,
   })
   // Told first, so that a person can open the page while the device and the networks are being made ready.

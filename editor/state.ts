@@ -194,11 +194,12 @@ export function receive(live: Live, message: ServerMessage, now: number): Live {
         live,
       )
     case 'executing':
-      return executing(live, message.data, now)
+      return executing(live, { ...message.data, node: message.data.display_node ?? message.data.node }, now)
     case 'progress':
       return withNode(live, message.data.node, { progress: { value: message.data.value, max: message.data.max } })
     case 'executed':
-      return executed(live, message.data, now)
+      // What a node expanded to is shown on that node.
+      return executed(live, { ...message.data, node: message.data.display_node }, now)
     case 'execution_success':
       return finishNode(live, live.run?.node, now)
     case 'execution_error':

@@ -1,4 +1,4 @@
-import type { AnyNode, Catalog, FileKind, InputPort } from './node.ts'
+import type { AnyNode, Catalog, FileKind, InputPort, OutputPort } from './node.ts'
 import type { InputInfo, InputOptions, NodeInfo, ObjectInfo } from './object-info.ts'
 
 /** What lies in the folders that combos offer, newest or alphabetical as the server likes. */
@@ -14,12 +14,13 @@ export function describeNode(node: AnyNode, files: Files = {}): NodeInfo {
     ports.filter(([, port]) => !!port.optional === optional).map(([name, port]) => [name, describeInput(port, files)] as const)
   const required = group(false)
   const optional = group(true)
-  const outputs = Object.entries(node.outputs as Readonly<Record<string, { type: string; help: string; label?: string }>>)
+  const outputs = Object.entries(node.outputs as Readonly<Record<string, OutputPort>>)
   return {
     input: { required: Object.fromEntries(required), optional: Object.fromEntries(optional) },
     input_order: { required: required.map(([name]) => name), optional: optional.map(([name]) => name) },
     output: outputs.map(([, port]) => port.type),
-    output_is_list: outputs.map(() => false),
+    output_is_list: outputs.map(([, port]) => !!port.list),
+    ...(node.inputIsList && { is_input_list: true }),
     output_name: outputs.map(([name, port]) => port.label ?? name),
     output_tooltips: outputs.map(([, port]) => port.help),
     name: node.type,
@@ -37,6 +38,7 @@ function describeInput(port: InputPort, files: Files): InputInfo {
     tooltip: port.help,
     ...(port.label && { display_name: port.label }),
     ...(port.advanced && { advanced: true }),
+    ...(port.lazy && { lazy: true }),
   }
   switch (port.type) {
     case 'COMBO': {

@@ -2,6 +2,7 @@ import batchImages from './batch-images.ts'
 import dataSetImages from './data-set-images.ts'
 import blendActivations from './blend-activations.ts'
 import changeMap from './change-map.ts'
+import { conformance } from './conformance/index.ts'
 import diagnoseShortcut from './diagnose-shortcut.ts'
 import editPrototype from './edit-prototype.ts'
 import encode from './encode.ts'
@@ -62,4 +63,15 @@ const all: readonly AnyNode[] = [
   saveImage,
 ]
 
-export const catalog: Catalog = new Map(all.map(node => [node.type, node]))
+export type CatalogOptions = {
+  /** The conformance nodes, too. */
+  readonly conformance?: boolean
+}
+
+/** The one place where a catalog is put together, for the server and for its worker: both must have the same. */
+export function catalogOf(options: CatalogOptions = {}): Catalog {
+  const nodes = [...all, ...(options.conformance ? conformance : [])]
+  return new Map(nodes.map(node => [node.type, node]))
+}
+
+export const catalog: Catalog = catalogOf()

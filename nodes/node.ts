@@ -3,94 +3,12 @@ import type { Patronus } from '../engine/patronus.ts'
 import type { AttributeReader } from '../analysis/attribute-reader.ts'
 import type { Artefacts } from '../analysis/artefacts.ts'
 import type { DataSet } from '../analysis/data-set.ts'
-import type { LinePlot as Plot } from '../analysis/figures/line-plot.ts'
-import type { Table } from '../analysis/report.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Tensor } from '../model/tensor.ts'
+import type { FileKind, InputValues, Inputs, Outputs, OutputValues, Plot, Table } from './ports.ts'
 
-/** A plot is drawn by the page, and by its node as a PNG for clients without one. */
-export type { Plot, Table }
-
-/** x̂0 and the running activations of every visited step; what Trace Emergence and the scrubber read. */
-export type Trace = { readonly t: readonly number[]; readonly x0: readonly Tensor[]; readonly activations?: readonly Tensor[] }
-
-/** Values that travel along links. IMAGE: [B,H,W,C], 0…1, C = 1 or 3. MASK: [B,H,W], 0…1. ACTIVATIONS (s): [B,m]. NOISE (x_T): [B,H,W,C]. */
-export type Links = {
-  PATRONUS: Patronus
-  IMAGE: Tensor
-  /** As ComfyUI has it: 1 - opacity, so 1 where the picture is transparent. */
-  MASK: Tensor
-  ACTIVATIONS: Tensor
-  NOISE: Noise
-  TRACE: Trace
-  TABLE: Table
-  PLOT: Plot
-  DATASET: DataSet
-}
-
-/** The folders that combos offer the contents of. */
-export type FileKind = 'input' | 'checkpoints' | 'datasets' | 'inception'
-
-/** x at a level of the noise schedule. `t` = T-1 for pure noise; less when an inversion stopped early (partial edits). */
-export type Noise = {
-  readonly x: Tensor
-  readonly t: number
-  /** steps K of the inversion that made it */ readonly steps?: number
-}
-
-type Common = { readonly help: string; readonly label?: string; readonly optional?: boolean; readonly advanced?: boolean }
-export type LinkPort<K extends keyof Links = keyof Links> = Common & { readonly type: K }
-export type IntPort = Common & {
-  readonly type: 'INT'
-  readonly default: number
-  readonly min: number
-  readonly max: number
-  readonly step?: number
-  readonly display?: 'slider' | 'number'
-  /** Gives the widget ComfyUI's "after generate" control: fixed, increment, randomize. */
-  readonly seed?: boolean
-}
-export type FloatPort = Common & {
-  readonly type: 'FLOAT'
-  readonly default: number
-  readonly min: number
-  readonly max: number
-  readonly step?: number
-  readonly round?: number
-  readonly display?: 'slider' | 'number'
-}
-export type TextPort = Common & {
-  readonly type: 'STRING'
-  readonly default: string
-  readonly multiline?: boolean
-  readonly placeholder?: string
-}
-export type BooleanPort = Common & { readonly type: 'BOOLEAN'; readonly default: boolean }
-/** A choice. `files` is filled by the server with what lies in that folder at the time of asking. */
-export type ComboPort = Common & {
-  readonly type: 'COMBO'
-  readonly options: readonly string[]
-  readonly default?: string
-  readonly files?: FileKind
-  /** Gives the widget an upload button (ComfyUI's `image_upload`); names outside the list are checked by the server's own look at the disk. */
-  readonly upload?: boolean
-}
-export type InputPort = LinkPort | IntPort | FloatPort | TextPort | BooleanPort | ComboPort
-export type OutputPort = LinkPort | { readonly type: 'INT' | 'FLOAT' | 'STRING'; readonly help: string; readonly label?: string }
-
-type ValueOf<T extends string> = T extends keyof Links
-  ? Links[T]
-  : T extends 'INT' | 'FLOAT'
-    ? number
-    : T extends 'BOOLEAN'
-      ? boolean
-      : string
-export type Inputs = Readonly<Record<string, InputPort>>
-export type Outputs = Readonly<Record<string, OutputPort>>
-export type InputValues<I extends Inputs> = {
-  readonly [N in keyof I]: I[N] extends { readonly optional: true } ? ValueOf<I[N]['type']> | undefined : ValueOf<I[N]['type']>
-}
-export type OutputValues<O extends Outputs> = { readonly [N in keyof O]: ValueOf<O[N]['type']> }
+export type * from './ports.ts'
+export { blocked, type Blocker } from './blocker.ts'
 
 /** An image file the server has written and will hand out under /view. */
 export type SavedImage = { readonly filename: string; readonly subfolder: string; readonly type: 'output' | 'temp' | 'input' }
@@ -113,6 +31,8 @@ export type DataSetRequest = {
 
 /** All that a running node may ask of the world. */
 export type Context = {
+  /** The id of this node in the graph. One that lets its result depend on it declares `notIdempotent`. */
+  readonly node: string
   readonly signal: AbortSignal
   /** Moves the bar on the node. */
   progress(value: number, max: number): void
@@ -125,6 +45,8 @@ export type Context = {
   activations(t: number, s: Tensor): void
   /** A real turn of the event loop, then throws if the run was cancelled. */
   pause(): Promise<void>
+  /** Lets real time pass; rejects as soon as the run is cancelled. */
+  wait(ms: number): Promise<void>
   /** A checkpoint by its file name; loaded once, shared. */
   checkpoint(name: string): Promise<Patronus>
   /** An Inception-v3 that the user put into the inception folder, by its file name. Whoever asks for it disposes it. */
@@ -151,7 +73,27 @@ export type Context = {
   drawSvg(svg: string): Promise<Tensor>
 }
 
-export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs> = {
+/** Output `slot` of another node: of one in the same expansion by its name there, of any other by its id. */
+export type Link = readonly [node: string, slot: number]
+
+/** A graph that takes the place of a node: nodes by names of their own; `outputs`, by name, are links into it, or values. */
+export type Expansion = {
+  readonly graph: Readonly<Record<string, { readonly class_type: string; readonly inputs: Readonly<Record<string, unknown>> }>>
+  readonly outputs: Readonly<Record<string, unknown>>
+}
+
+/** What `run` gives: outputs, or the graph they will come from. */
+export type NodeResult<O extends Outputs> = (OutputValues<O> | { readonly expand: Expansion }) & { readonly ui?: Ui }
+
+/** A node's own check of values, before anything runs. */
+export type Validate<Values = Readonly<Record<string, unknown>>> = {
+  /** The inputs it speaks for: range and choices of these are left to it, and what it finds is told on each of them. */
+  readonly inputs: readonly (keyof Values & string)[]
+  /** `literals`: converted; links are not among them. True, or what is wrong. */
+  check(literals: Partial<Values>): boolean | string | Promise<boolean | string>
+}
+
+export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs, IsList extends boolean = false> = {
   /** The class name in graphs, e.g. `PatronusSampleDDIM`; never changes once shipped. */
   readonly type: string
   readonly title: string
@@ -163,18 +105,36 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs> = {
   readonly output?: boolean
   /** Words the palette finds it by besides its title. */
   readonly aliases?: readonly string[]
+  /** Runs once with the whole list of every input, where other nodes run once for each item. */
+  readonly inputIsList?: IsList
+  /** Two of them with the same inputs are two: the id takes part in the cache key. */
+  readonly notIdempotent?: boolean
+  /**
+   * Only waits, for time or for another machine: others run meanwhile. Everything that computes runs alone, as the networks share
+   * one device and its memory: two at once would be slower than one after the other, and need both their memories.
+   */
+  readonly concurrent?: boolean
   /**
    * Anything outside the inputs that the result depends on (the bytes of a file; of a checkpoint also the names that people gave
-   * its prototypes, which `hash` covers); part of the cache key.
+   * its prototypes, which `hash` covers); part of the cache key. NaN, or an error: never taken from the cache.
    */
-  fingerprint?(inputs: Partial<InputValues<I>>, files: { hash(kind: FileKind, name: string): Promise<string> }): Promise<string>
-  run(inputs: InputValues<I>, context: Context): Promise<OutputValues<O> & { readonly ui?: Ui }>
+  fingerprint?(
+    inputs: Partial<InputValues<I>>,
+    files: { hash(kind: FileKind, name: string): Promise<string> },
+  ): Promise<string | number>
+  readonly validate?: Validate<InputValues<I>>
+  /** Names of `lazy` inputs that are still wanted, given what is there; asked again with those until it wants none that is not there. */
+  needs?(inputs: Partial<InputValues<I, IsList>>): readonly (keyof I & string)[] | Promise<readonly (keyof I & string)[]>
+  run(inputs: InputValues<I, IsList>, context: Context): Promise<NodeResult<O>>
 }
 
 /** Does nothing at run time; it is what lets `run` know the types of its own ports. */
-export const defineNode = <const I extends Inputs, const O extends Outputs>(spec: NodeSpec<I, O>): NodeSpec<I, O> => spec
+export const defineNode = <const I extends Inputs, const O extends Outputs, const IsList extends boolean = false>(
+  spec: NodeSpec<I, O, IsList>,
+): NodeSpec<I, O, IsList> => spec
 
 /** A node whose ports are no longer known one by one: what catalog and executor hold. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- variance: `run` of a concrete node takes narrower inputs than `Inputs`
-export type AnyNode = NodeSpec<any, any>
+/* eslint-disable @typescript-eslint/no-explicit-any -- variance: `run` of a concrete node takes narrower inputs than `Inputs` */
+export type AnyNode = Omit<NodeSpec<any, any, any>, 'run'> & { run(inputs: any, context: Context): Promise<any> }
+/* eslint-enable @typescript-eslint/no-explicit-any */
 export type Catalog = ReadonlyMap<string, AnyNode>

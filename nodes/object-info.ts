@@ -15,6 +15,7 @@ export type InputOptions = {
   readonly placeholder?: string
   readonly forceInput?: boolean
   readonly advanced?: boolean
+  readonly lazy?: boolean
   readonly options?: readonly string[]
   readonly image_upload?: boolean
 }
@@ -31,6 +32,7 @@ export type NodeInfo = {
   readonly input_order?: { readonly required?: readonly string[]; readonly optional?: readonly string[] }
   readonly output: readonly (string | readonly string[])[]
   readonly output_is_list: readonly boolean[]
+  readonly is_input_list?: boolean
   readonly output_name: readonly string[]
   readonly output_tooltips?: readonly string[]
   readonly name: string

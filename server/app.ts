@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { GraphError, type ObjectInfo } from '../workflows/graph.ts'
+import { GraphError, type ObjectInfo, type Validator } from '../workflows/graph.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Files } from './files.ts'
 import { cookieName, type GuardRequest, type Verdict } from './guard.ts'
@@ -26,8 +26,10 @@ export type Parts = {
   readonly files: Files
   readonly runner: Runner
   readonly checkpoints: Checkpoints
-  /** The catalog as `/object_info` says it, with the files that lie in the folders now. */
-  objectInfo(): Promise<ObjectInfo>
+  /** The catalog as `/object_info` says it, with the files that lie in the folders now; or some of its classes. */
+  objectInfo(types?: Iterable<string>): Promise<ObjectInfo>
+  /** The check of a node class of its own values, where it has one. */
+  validatorOf(type: string): Validator | undefined
 }
 
 export type AppOptions = {

@@ -1,7 +1,7 @@
 import type { Ui } from '../nodes/node.ts'
 
-/** What one run of one node gave. Immutable by rule, so it may be shared. */
-export type Result = { readonly outputs: Readonly<Record<string, unknown>>; readonly ui?: Ui }
+/** What one run of one node gave; of each output the list of its items, one where it gives no list. Immutable by rule, so it may be shared. */
+export type Result = { readonly outputs: Readonly<Record<string, readonly unknown[]>>; readonly ui?: Ui }
 
 /** Results by input signature: equal signature, equal result. */
 export type Cache = {
@@ -42,7 +42,8 @@ export function createCache({ entries = 256, bytes = 768 << 20 } = {}): Cache {
       }
     },
     forget: value => {
-      for (const [signature, { result }] of results) if (Object.values(result.outputs).includes(value)) drop(signature)
+      for (const [signature, { result }] of results)
+        if (Object.values(result.outputs).some(items => items.includes(value))) drop(signature)
     },
     clear: () => {
       results.clear()

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NameSuggestions } from '../analysis/name-suggestions.ts'
+import type { CatalogOptions } from '../nodes/index.ts'
 import type { Outcome } from './executor.ts'
 import type { Roots } from './files.ts'
 import { BadRequest } from './problem.ts'
@@ -10,7 +11,13 @@ import type { Runner, RunEvent } from './runner.ts'
 
 /** All that crosses between the server and its worker. Plain data, by structured clone. */
 export type ToWorker =
-  | { readonly type: 'start'; readonly roots: Roots; readonly device: string; readonly warm: string | boolean }
+  | {
+      readonly type: 'start'
+      readonly roots: Roots
+      readonly device: string
+      readonly warm: string | boolean
+      readonly nodes: CatalogOptions
+    }
   | { readonly type: 'run'; readonly job: Job }
   | { readonly type: 'suggest'; readonly id: number; readonly checkpoint: string }
   | { readonly type: 'cancel'; readonly promptId: string }
@@ -40,6 +47,8 @@ export type ChildOptions = {
   readonly device: string
   /** Checkpoint to load ahead of the first run: that one, the first there is, or none. */
   readonly warm: string | boolean
+  /** Which nodes it has besides ours: those the server has. */
+  readonly nodes?: CatalogOptions
   /** How long a cancelled job may go on before its process is ended, ms. */
   readonly grace?: number
   readonly log?: (text: string) => void
@@ -73,6 +82,7 @@ export function createChildRunner({
   roots,
   device,
   warm,
+  nodes = {},
   grace = 10_000,
   log = () => {},
   onStart = () => {},
@@ -101,7 +111,7 @@ export function createChildRunner({
     mine.on('message', message => hear(message as FromWorker))
     mine.on('error', error => log(`worker: ${error.message}`))
     mine.on('exit', (code, signal) => void ended(mine, signal ?? `exit code ${code}`, Date.now() - began))
-    post({ type: 'start', roots, device, warm })
+    post({ type: 'start', roots, device, warm, nodes })
     if (running) post({ type: 'run', job: running.job })
     for (const [id, { checkpoint }] of asked) post({ type: 'suggest', id, checkpoint })
   }
@@ -205,7 +215,7 @@ export function createChildRunner({
 function remember(running: Running, message: ServerMessage): void {
   if (message.type !== 'executing' || message.data.node === null) return
   if (running.node !== undefined) running.executed.push(running.node)
-  running.node = message.data.node
+  running.node = message.data.display_node ?? message.data.node
 }
 
 const deathOf = (how: string) => ({

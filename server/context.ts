@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import type { Artefacts } from '../analysis/artefacts.ts'
 import type { FeatureNetwork } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
@@ -32,6 +32,7 @@ export type ContextParts = {
 export function createContext(parts: ContextParts): Context {
   const { files, signal, previews, job } = parts
   return {
+    node: parts.node,
     signal,
     progress: parts.progress,
     preview: async image => {
@@ -43,6 +44,7 @@ export function createContext(parts: ContextParts): Context {
       await turn()
       signal.throwIfAborted()
     },
+    wait: ms => sleep(ms, undefined, { signal }),
     checkpoint: parts.checkpoint,
     inception: async name => parts.inception(await findInception(files, name)),
     readImage: async name => decodeImage(await findImage(files, name)),

@@ -1,7 +1,11 @@
+import type { Identity } from '../workflows/graph.ts'
+
 /** Binary preview frames, as ComfyUI sends them (spec/comfyui.md 2.5); integers are big-endian u32. */
 export type PreviewFrame = {
   readonly promptId: string
   readonly node: string
+  /** Where the node came from another that expanded to it. */
+  readonly identity?: Identity
   readonly mime: 'image/png' | 'image/jpeg'
   readonly image: Uint8Array
 }
@@ -17,13 +21,10 @@ export const plainFrame = ({ mime, image }: PreviewFrame): Buffer =>
   Buffer.concat([header(1, mime === 'image/jpeg' ? 1 : 2), image])
 
 /** Type 4: says whose picture it is. Only for clients that announced `supports_preview_metadata`. */
-export function frameWithMetadata({ promptId, node, mime, image }: PreviewFrame): Buffer {
+export function frameWithMetadata({ promptId, node, identity, mime, image }: PreviewFrame): Buffer {
   const metadata = {
-    node_id: node,
+    ...(identity ?? { node_id: node, display_node_id: node, parent_node_id: null, real_node_id: node }),
     prompt_id: promptId,
-    display_node_id: node,
-    parent_node_id: null,
-    real_node_id: node,
     image_type: mime,
   }
   const json = Buffer.from(JSON.stringify(metadata))

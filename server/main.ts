@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino, type Logger } from 'pino'
-import { catalog } from '../nodes/index.ts'
+import { catalogOf } from '../nodes/index.ts'
 import { createChildRunner } from './child-runner.ts'
 import { serve, type RunningServer } from './serve.ts'
 
@@ -24,6 +24,8 @@ export type ServerOptions = {
   readonly allowedOrigins?: readonly string[]
   /** Checkpoint to load ahead of the first run; default the first there is (true); false for none. */
   readonly warm?: string | boolean
+  /** Loads the conformance nodes, too (nodes/conformance/). */
+  readonly conformanceNodes?: boolean
   readonly log?: Logger | 'silent'
 }
 
@@ -32,14 +34,16 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
   const house = findHouse()
   const log = options.log === 'silent' ? pino({ level: 'silent' }) : (options.log ?? pino())
   const own = options.checkpoints ?? []
+  const nodes = { conformance: options.conformanceNodes }
   return serve(
-    catalog,
+    catalogOf(nodes),
     ({ files, log }) =>
       createChildRunner({
         script: options.worker,
         roots: files.roots,
         device: options.device ?? 'auto',
         warm: options.warm ?? true,
+        nodes,
         log: text => log.warn(text),
       }),
     {

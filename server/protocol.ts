@@ -46,9 +46,10 @@ export type ExecutionError = {
   exception_message: string
   exception_type: string
   traceback: string[]
-  current_inputs: Record<string, unknown[]>
+  /** Of each input its items. Empty, and no time, where it is `ExecutionBlocked`: what goes on is no error of the run. */
+  current_inputs: Record<string, unknown[]> | []
   current_outputs: string[]
-  timestamp: number
+  timestamp?: number
 }
 
 /** One line of `GET /patronus/workflows`; `GET /patronus/workflows/:name` gives the workflow itself. */

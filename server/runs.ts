@@ -45,7 +45,10 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
 
   /** ComfyUI's rule: a job's messages go to its client; only an interruption is told to everybody when there is none. */
   const tell = (run: Current, message: ServerMessage) => {
-    if (message.type.startsWith('execution_')) run.messages.push([message.type, message.data as Record<string, unknown>])
+    // What was blocked on purpose is told, but is no part of how the job went.
+    const isBlocked = message.type === 'execution_error' && message.data.exception_type === 'ExecutionBlocked'
+    if (message.type.startsWith('execution_') && !isBlocked)
+      run.messages.push([message.type, message.data as Record<string, unknown>])
     if (message.type === 'executing' && message.data.node !== null) run.node = message.data.node
     if (message.type === 'progress_state') run.nodes = message.data.nodes
     const { clientId } = run.job

@@ -3,7 +3,6 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { pino, type Logger } from 'pino'
-import { describe } from '../nodes/describe.ts'
 import type { Catalog } from '../nodes/node.ts'
 import { createApp, type Parts } from './app.ts'
 import { createAtlases } from './atlas.ts'
@@ -11,14 +10,13 @@ import { createCheckpoints } from './checkpoints.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
 import { createNames } from './names.ts'
+import { createObjectInfo } from './object-info.ts'
 import { createMemoryQueue } from './queue.ts'
 import { features } from './routes/info.ts'
 import type { Runner } from './runner.ts'
 import { createRuns, type Runs } from './runs.ts'
 import { createSockets, refuseUpgrade, type SocketLimits, type Sockets } from './socket.ts'
 import { createMemoryStore } from './store.ts'
-import { isInception } from './context.ts'
-import { isCheckpoint } from './worker.ts'
 
 export type ServeOptions = Partial<GuardOptions> & {
   /** 0 takes any free port. */
@@ -45,8 +43,6 @@ export type RunningServer = {
   close(): Promise<void>
 }
 
-const isImage = (name: string) => /\.(png|jpe?g|webp)$/i.test(name)
-
 /** Puts the parts together and opens the port. The one place where they meet; `main.ts` says which they are. */
 export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: ServeOptions): Promise<RunningServer> {
   const host = options.host ?? '127.0.0.1'
@@ -60,20 +56,15 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   let sockets: Sockets | undefined = undefined
   const runs = createRuns({ queue, store, runner, sockets: () => sockets!, log: (message, data) => log.info(data, message) })
   sockets = createSockets({ queueRemaining: runs.remaining, resume: runs.resume, features }, options.socketLimits)
-  const objectInfo: Parts['objectInfo'] = async () =>
-    describe(catalog, {
-      input: await files.list('input', isImage),
-      checkpoints: await files.list('checkpoints', isCheckpoint),
-      datasets: await files.folders('datasets'),
-      inception: await files.list('inception', isInception),
-    })
+  const objectInfo = createObjectInfo(catalog, files)
   const checkpoints = createCheckpoints({
     files,
     names: createNames(files),
     atlases: createAtlases(files),
     suggest: name => runner.suggest(name),
   })
-  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
+  const validatorOf: Parts['validatorOf'] = type => catalog.get(type)?.validate
+  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo, validatorOf }
 
   const guard = createGuard({ ...options, host })
   const app = createApp(parts, { guard, editor: options.editor, log })

@@ -1,7 +1,7 @@
 import { openInception } from '../engine/inception.ts'
 import { loadPatronus } from '../engine/load.ts'
 import { chooseDevice, type DeviceName } from '../engine/device.ts'
-import { catalog } from '../nodes/index.ts'
+import { catalogOf } from '../nodes/index.ts'
 import type { FromWorker, ToWorker } from './child-runner.ts'
 import { createFiles } from './files.ts'
 import { createOutbox } from './outbox.ts'
@@ -18,9 +18,9 @@ export function runWorkerProcess(sources: Sources): void {
     if (process.connected) process.send!(message, undefined, undefined, () => {})
   }
 
-  function begin({ roots, device, warm }: Extract<ToWorker, { type: 'start' }>): Runner {
+  function begin({ roots, device, warm, nodes }: Extract<ToWorker, { type: 'start' }>): Runner {
     return createWorker({
-      catalog,
+      catalog: catalogOf(nodes),
       files: createFiles(roots),
       warm,
       sources,

@@ -9,7 +9,7 @@ import { createContext } from './context.ts'
 import { execute, explain } from './executor.ts'
 import { folderHash, type Files } from './files.ts'
 import { createNames, shownNames } from './names.ts'
-import { createPreviews, type Previews } from './preview.ts'
+import { createPreviews } from './preview.ts'
 import type { DeviceReport } from './protocol.ts'
 import type { Job } from './queue.ts'
 import type { Runner, RunEvent } from './runner.ts'
@@ -126,7 +126,6 @@ export function createWorker({
   }
 
   async function runJob(job: Job, on: (event: RunEvent) => Promise<void> | void, signal: AbortSignal) {
-    let previews: Previews | undefined
     // Read once a job: a name that is given meanwhile must not end up under the signature of the names before.
     const namesOf = once(async checkpoint => shownNames(names, await files.hash('checkpoints', checkpoint)))
     try {
@@ -139,15 +138,16 @@ export function createWorker({
           const hash = await files.hash(kind, name)
           return kind === 'checkpoints' ? `${hash} ${JSON.stringify(await namesOf(name))}` : hash
         },
-        contextFor: (node, progress) => {
-          previews?.close()
-          previews = createPreviews(image =>
-            on({ kind: 'preview', frame: { promptId: job.promptId, node, mime: 'image/png', image } }),
+        contextFor: (identity, progress, signal) => {
+          const node = identity.node_id
+          const previews = createPreviews(image =>
+            on({ kind: 'preview', frame: { promptId: job.promptId, node, identity, mime: 'image/png', image } }),
           )
           const activations = (t: number, s: number[][]) =>
             void on({ kind: 'message', message: { type: 'patronus.activations', data: { prompt_id: job.promptId, node, t, s } } })
           const checkpoint = (name: string) => checkpoints.get(name, () => namesOf(name))
-          return createContext({ job, node, files, sources, signal, previews, progress, activations, checkpoint, inception })
+          const parts = { job, node, files, sources, signal, previews, progress, activations, checkpoint, inception }
+          return { context: createContext(parts), close: previews.close }
         },
       })
     } catch (cause) {
@@ -162,8 +162,6 @@ export function createWorker({
       }
       void on({ kind: 'message', message: { type: 'execution_error', data: { ...where, ...explain(cause, {}) } } })
       return { status: 'error' as const, outputs: {} }
-    } finally {
-      previews?.close()
     }
   }
 }

@@ -293,7 +293,7 @@ test('run order holds the ancestors of the roots only, each after what it reads 
 
 describe('signatures', () => {
   const of = async (prompt: Prompt, id = '3', roots = ['3'], prints?: Map<string, string>) =>
-    (await signatures(prompt, roots, prints)).get(id)
+    (await signatures(prompt, roots, node => ({ fingerprint: prints?.get(node) }))).get(id)
 
   test('do not depend on ids, titles or the order of inputs', async () => {
     const renamed = parsePrompt({

@@ -1,5 +1,5 @@
 import { describeNode } from '../nodes/describe.ts'
-import { catalog } from '../nodes/index.ts'
+import { catalog, catalogOf } from '../nodes/index.ts'
 import type { InputPort, OutputPort } from '../nodes/node.ts'
 
 /** House rules that hold for every node there is, and for every one to come. */
@@ -23,12 +23,13 @@ test('the catalog lists every node once, under its own type and a title of its o
   )
 })
 
-describe.each([...catalog])('node %s', (type, node) => {
+describe.each([...catalogOf({ conformance: true })])('node %s', (type, node) => {
   const inputs = Object.entries(node.inputs as Record<string, InputPort>)
   const outputs = Object.entries(node.outputs as Record<string, OutputPort>)
 
   test('is named as ours, or as one that every ComfyUI client knows', () => {
-    expect(known.has(type) || /^Patronus[A-Z][A-Za-z]+$/.test(type)).toBe(true)
+    const ours = catalog.has(type) ? /^Patronus[A-Z][A-Za-z]+$/ : /^Conform[A-Z][A-Za-z]+$/
+    expect(known.has(type) || ours.test(type)).toBe(true)
     expect(node.category).toMatch(/^[a-z]+(\/[a-z]+)*$/)
   })
 
@@ -62,7 +63,7 @@ describe.each([...catalog])('node %s', (type, node) => {
 
   test('says what it depends on besides its inputs when it reads a file', () => {
     const readsFiles = inputs.some(([, port]) => port.type === 'COMBO' && port.files)
-    expect(typeof node.fingerprint === 'function').toBe(readsFiles)
+    expect(typeof node.fingerprint === 'function').toBe(readsFiles || type === 'ConformFingerprint')
   })
 })
 

@@ -33,6 +33,7 @@ export function quietContext(
     signal.throwIfAborted()
   }
   const context: Context = {
+    node: 'quiet',
     signal,
     progress: (value, max) => void heard.progress.push([value, max]),
     async preview(image) {
@@ -41,6 +42,7 @@ export function quietContext(
     },
     activations: (t, s) => void heard.activations.push({ t, s }),
     pause: turn,
+    wait: turn,
     checkpoint: async () => patronus,
     inception: name => openInception(files[name], 'cpu'),
     readImage: name => readPng(files[name]),

@@ -138,10 +138,13 @@ export const workerParts = (own: Pick<WorkerParts, 'catalog' | 'files'> & Partia
 
 const noPatronus = async (): Promise<Patronus> => Promise.reject(new Error('There are no checkpoints in this test'))
 
-export async function testServer(options: Partial<ServeOptions> & { data?: string } = {}): Promise<TestServer> {
+export async function testServer({
+  catalog: other,
+  ...options
+}: Partial<ServeOptions> & { data?: string; catalog?: Catalog } = {}): Promise<TestServer> {
   const data = options.data ?? (await mkdtemp(path.join(os.tmpdir(), 'patronus-server-')))
   const counts: Counts = {}
-  const catalog = arithmetic(counts)
+  const catalog = other ?? arithmetic(counts)
   const server = await serve(catalog, ({ files }) => createWorker(workerParts({ catalog, files, load: noPatronus })), {
     port: 0,
     checkpoints: [path.join(data, 'checkpoints')],

@@ -5,15 +5,18 @@ import type { InputInfo, NodeId, ObjectInfo, Problem, Prompt } from './types.ts'
 import { asLink } from './types.ts'
 
 export type FileCheck = (name: string) => boolean
+export type CheckedNode = { readonly errors: Problem[]; readonly inputs: Record<string, unknown> }
 
-/** All faults of node `id`, and its inputs as they will be run. `isRoot` only decides how ComfyUI names a broken link. */
-export function checkNode(
-  id: NodeId,
-  prompt: Prompt,
-  info: ObjectInfo,
-  isRoot: boolean,
-  isFile?: FileCheck,
-): { errors: Problem[]; inputs: Record<string, unknown> } {
+type Options = {
+  /** Only decides how ComfyUI names a broken link. */
+  readonly isRoot: boolean
+  readonly isFile?: FileCheck
+  /** Inputs whose range and choices the node checks itself. */
+  readonly own?: readonly string[]
+}
+
+/** All faults of node `id`, and its inputs as they will be run. */
+export function checkNode(id: NodeId, prompt: Prompt, info: ObjectInfo, { isRoot, isFile, own = [] }: Options): CheckedNode {
   const { class_type, inputs: given } = prompt[id]
   const { required = {}, optional = {} } = info[class_type].input
   const errors: Problem[] = []
@@ -32,13 +35,10 @@ export function checkNode(
       if (fault) errors.push(fault)
       return
     }
-    const result = literal(
-      name,
-      isRecord(value) && Object.hasOwn(value, '__value__') ? value.__value__ : value,
-      config,
-      about,
+    const result = literal(name, isRecord(value) && Object.hasOwn(value, '__value__') ? value.__value__ : value, config, about, {
       isFile,
-    )
+      isOwn: own.includes(name),
+    })
     if ('fault' in result) errors.push(result.fault)
     else inputs[name] = result.value
   }
@@ -49,7 +49,7 @@ export function checkNode(
 
 type About = { readonly input_name: string; readonly input_config: InputInfo }
 
-const problem = (type: string, message: string, details: string, extra_info: Problem['extra_info']): Problem => ({
+export const problem = (type: string, message: string, details: string, extra_info: Problem['extra_info']): Problem => ({
   type,
   message,
   details,
@@ -112,16 +112,18 @@ function literal(
   value: unknown,
   config: InputInfo,
   about: About,
-  isFile?: FileCheck,
+  { isFile, isOwn }: { readonly isFile?: FileCheck; readonly isOwn: boolean },
 ): { readonly value: unknown } | { readonly fault: Problem } {
   const [type, options = {}] = config
   const choices: readonly unknown[] | undefined =
     typeof type !== 'string' ? type : type === 'COMBO' ? (options.options ?? []) : undefined
   if (choices) {
-    const fault = choices.includes(value) ? undefined : choiceFault(name, value, choices, config, isFile)
+    const fault =
+      (isOwn && !asLink(value)) || choices.includes(value) ? undefined : choiceFault(name, value, choices, config, isFile)
     return fault ? { fault } : { value }
   }
-  const coerced = coerce(type as string, value)
+  // A list that looks like a link would be taken for one when the graph runs.
+  const coerced = asLink(value) ? { fault: `${python(value)} stands for a link` } : coerce(type as string, value)
   if ('fault' in coerced) {
     const message = `Failed to convert an input value to a ${String(type)} value`
     const details = `${name}, ${typeof value === 'string' ? value : python(value)}, ${coerced.fault}`
@@ -133,6 +135,7 @@ function literal(
       }),
     }
   }
+  if (isOwn) return { value: coerced.value }
   const range = { ...about, received_value: coerced.value }
   const number = coerced.value as number
   if (options.min !== undefined && number < options.min)

@@ -14,9 +14,19 @@ export function coerce(type: string, value: unknown): Coerced {
       return { value: typeof value === 'string' ? value : python(value) }
     case 'BOOLEAN':
       return { value: isTruthy(value) }
+    case '*':
+      return { value }
     default:
-      return { fault: `${type} can only come from a link` }
+      return ownType(type, value) ?? { fault: `${type} can only come from a link` }
   }
+}
+
+/** In a union, a literal that is of one of its types already; nothing is converted there. */
+function ownType(type: string, value: unknown): Coerced | undefined {
+  const own = { number: ['FLOAT', ...(Number.isInteger(value) ? ['INT'] : [])], string: ['STRING'], boolean: ['BOOLEAN'] }
+  const types = type.split(',').map(one => one.trim())
+  const fits = types.length > 1 && own[typeof value as keyof typeof own]?.some(one => types.includes(one))
+  return fits ? { value } : undefined
 }
 
 function toInt(value: unknown): Coerced {

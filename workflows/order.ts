@@ -14,21 +14,30 @@ const sources = (prompt: Prompt, id: NodeId): NodeId[] => [
   ...new Set(linksInto(prompt[id]).flatMap(([, [from]]) => (Object.hasOwn(prompt, from) ? [from] : []))),
 ]
 
+type Walked = { readonly order: NodeId[]; readonly cycles: NodeId[][] }
+
 /** What one walk from the roots finds: nodes, each after all it reads from, and every cycle met, in the direction data would flow. */
-export function walk(prompt: Prompt, roots: readonly NodeId[]): { order: NodeId[]; cycles: NodeId[][] } {
+export const walk = (prompt: Prompt, roots: readonly NodeId[]): Walked =>
+  walkSources(
+    id => sources(prompt, id),
+    roots.filter(id => Object.hasOwn(prompt, id)),
+  )
+
+/** The same for anything that knows what a node reads from. */
+export function walkSources(sourcesOf: (id: NodeId) => readonly NodeId[], roots: readonly NodeId[]): Walked {
   const order = new Set<NodeId>()
   const cycles: NodeId[][] = []
   const path: { id: NodeId; left: NodeId[] }[] = []
   const open = new Set<NodeId>()
   const enter = (id: NodeId) => {
-    if (order.has(id) || !Object.hasOwn(prompt, id)) return
+    if (order.has(id)) return
     if (open.has(id)) {
       const ids = path.map(step => step.id)
       cycles.push(ids.slice(ids.indexOf(id)).reverse())
       return
     }
     open.add(id)
-    path.push({ id, left: sources(prompt, id).reverse() })
+    path.push({ id, left: sourcesOf(id).toReversed() })
   }
   for (const root of roots) {
     enter(root)

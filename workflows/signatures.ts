@@ -1,37 +1,60 @@
 /** Content hashes of what a node's result depends on: equal signature, equal result (spec/comfyui.md 3.3). */
-import { linksInto, runOrder } from './order.ts'
-import type { NodeId, Prompt } from './types.ts'
+import { runOrder } from './order.ts'
+import type { NodeId, Prompt, PromptNode } from './types.ts'
 import { asLink } from './types.ts'
 
+/** What a node depends on besides its inputs. */
+export type Facts = {
+  /** The bytes of a file, say. */
+  readonly fingerprint?: string
+  /** Its own id, where two nodes with the same inputs are not the same. */
+  readonly id?: NodeId
+}
+
 /**
- * SHA-256, hex, of each root's and ancestor's class, literals, fingerprint and, for linked inputs, the signature and slot it reads from.
+ * SHA-256, hex, of each root's and ancestor's class, literals, facts and, for linked inputs, the signature and slot it reads from.
  * Ids, titles and positions are not part of it, so a renumbered graph, or a second node just like the first, finds the same result.
- * `fingerprints` holds what a node depends on besides its inputs, by node id (the bytes of a file).
  */
 export async function signatures(
   prompt: Prompt,
   roots: readonly NodeId[],
-  fingerprints: ReadonlyMap<NodeId, string> = new Map(),
+  facts: (id: NodeId) => Facts = () => ({}),
 ): Promise<Map<NodeId, string>> {
   const found = new Map<NodeId, string>()
-  for (const id of runOrder(prompt, roots)) {
-    const links = new Map(linksInto(prompt[id]))
-    const inputs = Object.entries(prompt[id].inputs)
-      .filter(([, value]) => !asLink(value))
-      .map(([name, value]) => [name, 'value', canonical(value)])
-    for (const [name, [from, slot]] of links) inputs.push([name, 'link', [found.get(from) ?? null, slot]])
-    inputs.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
-    found.set(id, await sha256(JSON.stringify([prompt[id].class_type, fingerprints.get(id) ?? null, inputs])))
-  }
+  for (const id of runOrder(prompt, roots)) found.set(id, await signatureOf(prompt[id], facts(id), from => found.get(from)))
   return found
 }
 
-/** The same data with the keys of its objects as sorted pairs: `{a, b}` and `{b, a}` are the same literal. */
+/** The signature of one node, when those it reads from are known. */
+export async function signatureOf(
+  node: PromptNode,
+  { fingerprint, id }: Facts,
+  known: (id: NodeId) => string | undefined,
+): Promise<string> {
+  const inputs = Object.entries(node.inputs).map(([name, value]) => {
+    const link = asLink(value)
+    return link ? [name, 'link', [known(link[0]) ?? null, link[1]]] : [name, 'value', canonical(value)]
+  })
+  inputs.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
+  return sha256(JSON.stringify([node.class_type, fingerprint ?? null, id ?? null, inputs]))
+}
+
+/**
+ * The same data with the keys of its objects as sorted pairs: `{a, b}` and `{b, a}` are the same literal. What is not JSON (a node
+ * hands a tensor or a network to those it expands to) is like nothing else, not even itself.
+ */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical)
+  if (typeof value === 'function' || (typeof value === 'object' && !isPlain(value))) return crypto.randomUUID()
   if (typeof value !== 'object' || value === null) return value
   const pairs = Object.entries(value).map(([key, item]) => [key, canonical(item)])
   return { pairs: pairs.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)) }
+}
+
+/** Whatever realm it comes from: what it inherits from inherits nothing. */
+function isPlain(value: object | null): boolean {
+  const parent = value && (Object.getPrototypeOf(value) as object | null)
+  return !parent || Object.getPrototypeOf(parent) === null
 }
 
 async function sha256(text: string): Promise<string> {

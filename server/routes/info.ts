@@ -18,7 +18,7 @@ export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoi
   router.get('/object_info', async (_, response) => void response.json(await objectInfo()))
   router.get('/object_info/:type', async (request, response) => {
     const { type } = request.params
-    const info = await objectInfo()
+    const info = await objectInfo([type])
     // 200 with nothing in it, as ComfyUI: clients crash on 404 here.
     response.json(Object.hasOwn(info, type) ? { [type]: info[type] } : {})
   })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Router } from 'express'
 import { z } from 'zod'
-import { type GraphError, parsePrompt, problems } from '../../workflows/graph.ts'
+import { type GraphError, identityOf, parsePrompt, problemsWith } from '../../workflows/graph.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest, problemBody } from '../problem.ts'
 import type { Job } from '../queue.ts'
@@ -27,7 +27,7 @@ const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()
 const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(router: Router, { runs, queue, store, objectInfo }: Parts): void {
+export function promptRoutes(router: Router, { runs, queue, store, objectInfo, validatorOf }: Parts): void {
   let counter = 0
 
   router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
@@ -37,7 +37,9 @@ export function promptRoutes(router: Router, { runs, queue, store, objectInfo }:
     if (body.prompt === undefined || body.prompt === null)
       return void response.status(400).json(problemBody('no_prompt', 'No prompt provided'))
     const targets = body.partial_execution_targets ?? undefined
-    const checked = problems(parsePrompt(body.prompt), await objectInfo(), { targets })
+    const prompt = parsePrompt(body.prompt)
+    const info = await objectInfo(Object.values(prompt).map(({ class_type }) => class_type))
+    const checked = await problemsWith(validatorOf, prompt, info, { targets })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
     if ((await queue.pending()).length >= longestQueue) {
       response.set('Retry-After', '10')
@@ -142,7 +144,10 @@ const historyOf = ({ job, outputs, status }: HistoryEntry) => ({
   outputs,
   status,
   meta: Object.fromEntries(
-    Object.keys(outputs).map(id => [id, { node_id: id, display_node: id, parent_node: null, real_node_id: id }]),
+    Object.keys(outputs).map(id => {
+      const { display_node_id: display_node, parent_node_id: parent_node, real_node_id } = identityOf(id, job.prompt)
+      return [id, { node_id: id, display_node, parent_node, real_node_id }]
+    }),
   ),
 })
 
