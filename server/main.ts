@@ -34,10 +34,11 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
   const own = options.checkpoints ?? []
   return serve(
     catalog,
-    ({ files, log }) =>
+    ({ files, log, keeper }) =>
       createChildRunner({
         script: options.worker,
         roots: files.roots,
+        keeper,
         device: options.device ?? 'auto',
         warm: options.warm ?? true,
         log: text => log.warn(text),
