@@ -1,4 +1,5 @@
 import type { Prompt } from '../workflows/types.ts'
+import { BadRequest } from './problem.ts'
 import type { HistoryEntry, Store } from './store.ts'
 
 /** A graph that was checked and waits to be run, or runs. Plain data: it crosses to the worker, and one day to other machines. */
@@ -18,7 +19,7 @@ export type Job = {
 export type JobQueue = {
   /** The next of the numbers that jobs are ordered by: 0, 1, 2 …, going on where they ended before a restart. */
   nextNumber(): Promise<number>
-  /** Once this resolves the job is not lost any more, whatever happens to this process. */
+  /** Once this resolves the job is not lost any more, whatever happens to this process. Refuses the id of one that is there. */
   add(job: Job): Promise<void>
   /** The next job, which then counts as running until `finish`; waits for one; undefined once the queue is closed. */
   take(): Promise<Job | undefined>
@@ -39,6 +40,9 @@ export type JobQueue = {
   close(): void
 }
 
+export const usedBefore = (promptId: string) =>
+  new BadRequest('invalid_prompt_id', `prompt_id ${promptId} was used before; leave it out to get a new one`)
+
 /** A queue in the memory of this process. */
 export function createMemoryQueue(store: Pick<Store, 'add'>): JobQueue {
   let waiting: Job[] = []
@@ -54,6 +58,7 @@ export function createMemoryQueue(store: Pick<Store, 'add'>): JobQueue {
   return {
     nextNumber: async () => counter++,
     add: async job => {
+      if (running.has(job.promptId) || waiting.some(({ promptId }) => promptId === job.promptId)) throw usedBefore(job.promptId)
       waiting.push(job)
       bell.ring()
     },

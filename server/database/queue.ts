@@ -1,6 +1,7 @@
 import type Database from 'libsql'
 import type { HistoryEntry } from '../history.ts'
-import { createBell, type Job, type JobQueue } from '../queue.ts'
+import { createBell, usedBefore, type Job, type JobQueue } from '../queue.ts'
+import { createBatch, lightly } from './batch.ts'
 import { insertHistory } from './history.ts'
 
 /** A job may take the server down with it; one that did so this often is not tried again, or the server would never come up. */
@@ -30,29 +31,31 @@ export function createSqlQueue(db: Database.Database, capacity: number): JobQueu
   const forgetOutputs = db.prepare('DELETE FROM outputs WHERE prompt_id = ?')
   const release = db.prepare("UPDATE jobs SET state = 'queued', attempt = attempt - 1 WHERE prompt_id = ? AND state = 'running'")
   const counter = createCounter(db)
+  const together = createBatch(db)
 
   const read = (rows: readonly unknown[]): Job[] => (rows as readonly Row[]).map(({ job }) => JSON.parse(job) as Job)
   const count = (state: string) => (countIn.get(state) as { count: number }).count
   return {
     nextNumber: async () => counter.next(),
     add: async job => {
-      db.transaction(() => {
+      await together(() => {
         insert.run(job.promptId, job.number, JSON.stringify(job))
         counter.keep()
-      }).immediate()
+      }).catch((error: { code?: string }) => {
+        throw error.code === 'SQLITE_CONSTRAINT_UNIQUE' ? usedBefore(job.promptId) : error
+      })
       bell.ring()
     },
     take: () =>
       bell.wait(() => {
-        const row = claim.get() as Row | undefined
+        const row = lightly(db, () => claim.get()) as Row | undefined
         return row && (JSON.parse(row.job) as Job)
       }),
-    finish: async (promptId, entry) => {
-      db.transaction(() => {
+    finish: (promptId, entry) =>
+      together(() => {
         if (entry) insertHistory(db, entry, capacity)
         drop.run(promptId)
-      }).immediate()
-    },
+      }),
     release: async promptId => {
       release.run(promptId)
       bell.ring()

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type GraphError, parsePrompt, problems } from '../../workflows/graph.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest, problemBody } from '../problem.ts'
-import type { Job } from '../queue.ts'
+import { usedBefore, type Job } from '../queue.ts'
 import type { HistoryEntry } from '../store.ts'
 import type { Parts } from '../app.ts'
 
@@ -43,8 +43,7 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
     }
     await disk.check()
     const promptId = body.prompt_id ?? randomUUID()
-    if (await isKnown(promptId))
-      throw new BadRequest('invalid_prompt_id', `prompt_id ${promptId} was used before; leave it out to get a new one`)
+    if (await isKnown(promptId)) throw usedBefore(promptId)
     const counter = await queue.nextNumber()
     const number = body.number ?? (body.front ? -counter : counter)
     const extra = Object.entries(body.extra_data ?? {}).filter(([key]) => !secrets.includes(key))
