@@ -66,6 +66,7 @@ async function lockData(data: string) {
     return lockFolder(data)
   } catch (error) {
     const { code = '', message } = error as Error & { code?: string }
-    throw /^SQLITE|ConnectionFailed|^E[A-Z]+/.test(code) || /ConnectionFailed/.test(message) ? problem(message, error) : error
+    if (!/^SQLITE|^E[A-Z]+/.test(code) && !message.includes('ConnectionFailed')) throw error
+    throw problem((diskError(error, 'server.pid') as Error).message, error)
   }
 }

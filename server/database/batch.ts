@@ -1,4 +1,5 @@
 import type Database from 'libsql'
+import { transact } from './transact.ts'
 
 type Waiting = { readonly work: () => void; readonly resolve: () => void; readonly reject: (error: unknown) => void }
 
@@ -13,16 +14,17 @@ export function createBatch(db: Database.Database): (work: () => void) => Promis
     waiting = []
     const done: Waiting[] = []
     try {
-      db.transaction(() => {
+      transact(db, () => {
         for (const one of batch)
           try {
             one.work()
             done.push(one)
           } catch (error) {
-            // A statement that broke a rule undid itself alone; after anything worse the commit fails for all.
+            // A statement that broke a rule undid itself alone; after anything worse the whole transaction is gone.
+            if (!db.inTransaction) throw error
             one.reject(error)
           }
-      }).immediate()
+      })
       for (const { resolve } of done) resolve()
     } catch (error) {
       for (const { reject } of batch) reject(error)

@@ -1,4 +1,5 @@
 import type Database from 'libsql'
+import { transact } from './transact.ts'
 import { createdAt, durationOf, stateOf, workflowIdOf, type Found, type HistoryEntry, type HistoryQuery } from '../history.ts'
 import { pageBounds, type Store } from '../store.ts'
 
@@ -36,21 +37,19 @@ export function createSqlHistory(
   const one = db.prepare('SELECT entry FROM history WHERE prompt_id = ?')
   const some = db.prepare('SELECT entry FROM history ORDER BY sequence LIMIT ? OFFSET ?')
   return {
-    add: async entry => db.transaction(() => insertHistory(db, entry, capacity)).immediate(),
+    add: async entry => transact(db, () => insertHistory(db, entry, capacity)),
     get: async promptId => read([one.get(promptId)].filter(Boolean))[0],
     page: async (maxItems, offset) => {
       const { from, count } = pageBounds(countOf(db), maxItems, offset)
       return read(some.all(count, from))
     },
     find: async query => find(db, query),
-    remove: async promptIds => db.transaction(() => remove(db, promptIds)).immediate(),
+    remove: async promptIds => transact(db, () => remove(db, promptIds)),
     clear: async () =>
-      db
-        .transaction(() => {
-          db.exec('DELETE FROM outputs WHERE prompt_id IN (SELECT prompt_id FROM history)')
-          db.exec('DELETE FROM history')
-        })
-        .immediate(),
+      transact(db, () => {
+        db.exec('DELETE FROM outputs WHERE prompt_id IN (SELECT prompt_id FROM history)')
+        db.exec('DELETE FROM history')
+      }),
   }
 }
 

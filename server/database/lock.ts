@@ -23,7 +23,13 @@ export function lockFolder(folder: string): Lock {
       { cause: error },
     )
   }
-  writeFileSync(numberFile, `${process.pid}\n`)
+  try {
+    writeFileSync(numberFile, `${process.pid}\n`)
+  } catch (error) {
+    db.exec('ROLLBACK')
+    db.close()
+    throw error
+  }
   return {
     release: () => {
       rmSync(numberFile, { force: true })

@@ -1,4 +1,5 @@
 import type Database from 'libsql'
+import { transact } from './transact.ts'
 
 /** One step from a version to the next. It runs in a transaction, which is undone when it throws. */
 export type Migration = (db: Database.Database) => void
@@ -59,10 +60,10 @@ export function migrate(db: Database.Database, steps: readonly Migration[]): voi
       `${db.name} was written by a newer version of this program (it is of version ${found}, this program knows ${steps.length}); update the program, or choose another folder with --data`,
     )
   for (let version = found; version < steps.length; version++)
-    db.transaction(() => {
+    transact(db, () => {
       // Another process may have taken the step while this one waited for the lock.
       if (versionOf(db) !== version) return
       steps[version](db)
       db.pragma(`user_version = ${version + 1}`)
-    }).immediate()
+    })
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
 import type Database from 'libsql'
+import { transact } from './transact.ts'
 import { z } from 'zod'
 import { NamesError } from '../../analysis/naming.ts'
 import { readNamesFile } from '../names.ts'
@@ -25,9 +26,9 @@ async function takeSettings(db: Database.Database, file: string, tell: (problem:
   const found = z.record(z.string(), z.unknown()).safeParse(parsed(text))
   if (!found.success) return tell('user/settings.json is not a JSON object and was not taken over; correct or remove it')
   const insert = db.prepare('INSERT OR IGNORE INTO settings VALUES (?, ?)')
-  db.transaction(() => {
+  transact(db, () => {
     for (const [key, value] of Object.entries(found.data)) insert.run(key, JSON.stringify(value))
-  }).immediate()
+  })
   await rename(file, file + taken)
 }
 

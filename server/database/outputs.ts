@@ -1,4 +1,5 @@
 import type Database from 'libsql'
+import { transact } from './transact.ts'
 import { counterOf, namesFor, type OutputFile } from '../output-names.ts'
 import type { Outputs } from '../store.ts'
 
@@ -24,12 +25,12 @@ export function createSqlOutputs(db: Database.Database): Outputs {
       const given = new Map((before.all(promptId, node) as Given[]).map(row => [row.position, row.filename]))
       const { counter } = highest.get(type, subfolder, stem) as { counter: number | null }
       const names = namesFor(claim, given, Math.max(claim.from, (counter ?? 0) + 1))
-      db.transaction(() =>
+      transact(db, () =>
         names.forEach((filename, i) => {
           if (given.has(position + i)) return
           insert.run(type, subfolder, filename, promptId, node, position + i, stem, counterOf(stem, filename))
         }),
-      ).immediate()
+      )
       return names
     },
     of: async promptId =>

@@ -1,4 +1,5 @@
 import type Database from 'libsql'
+import { transact } from './transact.ts'
 import type { HistoryEntry } from '../history.ts'
 import { createBell, usedBefore, type Job, type JobQueue } from '../queue.ts'
 import { createBatch, lightly } from './batch.ts'
@@ -65,13 +66,11 @@ export function createSqlQueue(db: Database.Database, capacity: number): JobQueu
     count: async () => ({ pending: count('queued'), running: count('running') }),
     has: async promptId => known.get(promptId) !== undefined,
     remove: async ids =>
-      db
-        .transaction(() => {
-          const taken = read(ids ? ids.flatMap(id => dropQueued.all(id)) : dropAllQueued.all())
-          for (const { promptId } of taken) forgetOutputs.run(promptId)
-          return taken
-        })
-        .immediate(),
+      transact(db, () => {
+        const taken = read(ids ? ids.flatMap(id => dropQueued.all(id)) : dropAllQueued.all())
+        for (const { promptId } of taken) forgetOutputs.run(promptId)
+        return taken
+      }),
     close: bell.close,
   }
 }
@@ -86,7 +85,7 @@ function createCounter(db: Database.Database) {
 
 /** After the death of a process: what ran waits again, except for what has taken a process with it too often. */
 function recover(db: Database.Database, capacity: number): void {
-  db.transaction(() => {
+  transact(db, () => {
     const stuck = db.prepare("SELECT prompt_id, attempt, job FROM jobs WHERE state = 'running'").all() as Running[]
     for (const { prompt_id, attempt, job } of stuck) {
       if (attempt < mostAttempts) db.prepare("UPDATE jobs SET state = 'queued' WHERE prompt_id = ?").run(prompt_id)
@@ -95,7 +94,7 @@ function recover(db: Database.Database, capacity: number): void {
         db.prepare('DELETE FROM jobs WHERE prompt_id = ?').run(prompt_id)
       }
     }
-  }).immediate()
+  })
 }
 
 function poisoned(job: Job, attempts: number): HistoryEntry {

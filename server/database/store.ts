@@ -1,4 +1,5 @@
 import type Database from 'libsql'
+import { transact } from './transact.ts'
 import type { NamesTable, Settings, Store } from '../store.ts'
 import { createSqlHistory } from './history.ts'
 import { closeDatabase } from './open.ts'
@@ -24,11 +25,9 @@ export function createSqlSettings(db: Database.Database): Settings {
     all: async () =>
       Object.fromEntries((all.all() as { key: string; value: string }[]).map(({ key, value }) => [key, JSON.parse(value)])),
     set: async changes =>
-      db
-        .transaction(() => {
-          for (const [key, value] of Object.entries(changes)) write.run(key, JSON.stringify(value ?? null))
-        })
-        .immediate(),
+      transact(db, () => {
+        for (const [key, value] of Object.entries(changes)) write.run(key, JSON.stringify(value ?? null))
+      }),
   }
 }
 
@@ -39,12 +38,10 @@ export function createSqlNames(db: Database.Database): NamesTable {
   return {
     get: async checkpoint => get(checkpoint),
     change: async (checkpoint, by) =>
-      db
-        .transaction(() => {
-          const text = by(get(checkpoint))
-          write.run(checkpoint, text)
-          return text
-        })
-        .immediate(),
+      transact(db, () => {
+        const text = by(get(checkpoint))
+        write.run(checkpoint, text)
+        return text
+      }),
   }
 }
