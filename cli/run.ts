@@ -51,7 +51,7 @@ export const runCommand = (house: string): Command =>
     .option('-o, --out <folder>', 'where pictures, tables and plots go', 'output')
     .option(
       '--data <folder>',
-      'folder whose input/ holds pictures, user/ names of prototypes and inception/ an Inception-v3, as for serve',
+      'folder whose input/ holds pictures, state.db names of prototypes and inception/ an Inception-v3, as for serve',
       'data',
     )
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
