@@ -38,7 +38,7 @@ export const namesCommand = (): Command =>
     .option('--import <file>', 'take over the names of a file; those it does not mention stay')
     .option('--force', 'import although the file was made for another checkpoint')
     .option('--export <file>', 'write the names to a file')
-    .option('--data <folder>', 'folder whose user/ holds the names, as for serve', 'data')
+    .option('--data <folder>', 'folder whose state.db holds the names, as for serve', 'data')
     .option('--suggest', "look for names among the data set's attributes, and print them with their evidence; writes nothing")
     .option('--data-set <config>', "training config whose data set suggestions come from (default: the checkpoint's own)")
     .option('--pictures <n>', 'test pictures that suggestions come from', whole(1), suggestDefaults.pictures)

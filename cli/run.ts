@@ -9,6 +9,7 @@ import type { Files, Roots } from '../server/files.ts'
 import type { Job } from '../server/queue.ts'
 import { explain, problemsWith, toPrompt, type ObjectInfo, type Problem, type Prompt, type Workflow } from '../workflows/graph.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
+import { keptNames } from './kept-names.ts'
 import { readGraph, type GraphFile } from './graph-file.ts'
 import { collected, deviceOption } from './options.ts'
 import { keepOutputs } from './outputs.ts'
@@ -50,7 +51,7 @@ export const runCommand = (house: string): Command =>
     .option('-o, --out <folder>', 'where pictures, tables and plots go', 'output')
     .option(
       '--data <folder>',
-      'folder whose input/ holds pictures, user/ names of prototypes and inception/ an Inception-v3, as for serve',
+      'folder whose input/ holds pictures, state.db names of prototypes and inception/ an Inception-v3, as for serve',
       'data',
     )
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
@@ -91,7 +92,7 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
     outputs: checked.roots,
     extraData: prepared.workflow ? { extra_pnginfo: { workflow: prepared.workflow } } : {},
   }
-  await execute(job, prepared, files, options.device, report)
+  await execute(job, prepared, files, options, report)
 }
 
 /** What is written goes to the folder asked for; what is read is looked for in the caller's folders, then in the shipped ones. */
@@ -195,23 +196,34 @@ const hints: Readonly<Record<string, string>> = {
 
 const hint = (classType: string, { extra_info }: Problem): string => hints[`${classType}.${String(extra_info.input_name)}`] ?? ''
 
-async function execute(job: Job, prepared: Prepared, files: Files, wish: DeviceName, report: RunReport): Promise<void> {
-  const [{ catalog }, { createWorker }, { openInception }, { loadPatronus }, { chooseDevice }, { createSources }] =
-    await Promise.all([
-      import('../nodes/index.ts'),
-      import('../server/worker.ts'),
-      import('../engine/inception.ts'),
-      import('../engine/load.ts'),
-      import('../engine/device.ts'),
-      import('./sources.ts'),
-    ])
-  const device = await chooseDevice(wish)
+async function execute(job: Job, prepared: Prepared, files: Files, options: RunOptions, report: RunReport): Promise<void> {
+  const [
+    { catalog },
+    { createWorker },
+    { noKeeper },
+    { shownNames },
+    { openInception },
+    { loadPatronus },
+    { chooseDevice },
+    { createSources },
+  ] = await Promise.all([
+    import('../nodes/index.ts'),
+    import('../server/worker.ts'),
+    import('../server/output-names.ts'),
+    import('../server/names.ts'),
+    import('../engine/inception.ts'),
+    import('../engine/load.ts'),
+    import('../engine/device.ts'),
+    import('./sources.ts'),
+  ])
+  const device = await chooseDevice(options.device)
   report.device(device.device, device.reason)
   const runner = createWorker({
     catalog,
     files,
     warm: false,
     sources: createSources(),
+    keeper: { ...noKeeper, shownNames: async id => shownNames(await keptNames(options.data), id) },
     load: file => loadPatronus(file, { device }),
     inception: file => openInception(file, device),
     findDevice: async () => ({ device: device.device, report: device.reason }),

@@ -4,6 +4,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import type { Logger } from 'pino'
 import { GraphError, type ObjectInfo, type Validator } from '../workflows/graph.ts'
 import type { Checkpoints } from './checkpoints.ts'
+import type { Disk } from './disk.ts'
 import type { Files } from './files.ts'
 import { cookieName, type GuardRequest, type Verdict } from './guard.ts'
 import { answerFor } from './problem.ts'
@@ -24,6 +25,7 @@ export type Parts = {
   readonly queue: JobQueue
   readonly store: Store
   readonly files: Files
+  readonly disk: Disk
   readonly runner: Runner
   readonly checkpoints: Checkpoints
   /** The catalog as `/object_info` says it, with the files that lie in the folders now; or some of its classes. */

@@ -2,8 +2,10 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import type { CatalogOptions } from '../nodes/index.ts'
+import { reply, type Question, type Reply } from './ask.ts'
 import type { Outcome } from './executor.ts'
 import type { Roots } from './files.ts'
+import { noKeeper, type Keeper } from './output-names.ts'
 import { BadRequest } from './problem.ts'
 import type { DeviceReport, ServerMessage } from './protocol.ts'
 import type { Job } from './queue.ts'
@@ -22,6 +24,7 @@ export type ToWorker =
   | { readonly type: 'suggest'; readonly id: number; readonly checkpoint: string }
   | { readonly type: 'cancel'; readonly promptId: string }
   | { readonly type: 'taken'; readonly batch: number }
+  | { readonly type: 'told'; readonly id: number; readonly reply: Reply }
   | { readonly type: 'free'; readonly what: { readonly models?: boolean; readonly results?: boolean } }
   | { readonly type: 'stop' }
 export type FromWorker =
@@ -33,6 +36,7 @@ export type FromWorker =
       /** When there are previews among them: to be answered with `taken`. */
       readonly batch?: number
     }
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | { readonly type: 'done'; readonly promptId: string; readonly outcome: Outcome }
   | { readonly type: 'suggested'; readonly id: number; readonly answer: Answer }
 /** `type` and `status` where the one who asked is told why (problem.ts). */
@@ -51,6 +55,8 @@ export type ChildOptions = {
   readonly nodes?: CatalogOptions
   /** How long a cancelled job may go on before its process is ended, ms. */
   readonly grace?: number
+  /** Whom the worker asks for names; by default nobody. */
+  readonly keeper?: Keeper
   readonly log?: (text: string) => void
   /** Told of every process that is started. */
   readonly onStart?: (pid: number) => void
@@ -84,6 +90,7 @@ export function createChildRunner({
   warm,
   nodes = {},
   grace = 10_000,
+  keeper = noKeeper,
   log = () => {},
   onStart = () => {},
 }: ChildOptions): Runner {
@@ -95,6 +102,7 @@ export function createChildRunner({
   /** Suggestions that are waited for. */
   const asked = new Map<number, Asked>()
   let report: DeviceReport = { device: 'unknown', report: '', worker: 'starting' }
+  let readiness = createGate()
 
   const post = (message: ToWorker) => {
     if (child?.connected) child.send(message, () => {})
@@ -112,12 +120,15 @@ export function createChildRunner({
     mine.on('error', error => log(`worker: ${error.message}`))
     mine.on('exit', (code, signal) => void ended(mine, signal ?? `exit code ${code}`, Date.now() - began))
     post({ type: 'start', roots, device, warm, nodes })
+    if (readiness.isOpen) readiness = createGate()
     if (running) post({ type: 'run', job: running.job })
     for (const [id, { checkpoint }] of asked) post({ type: 'suggest', id, checkpoint })
   }
   const ended = async (which: ChildProcess, how: string, lived: number) => {
     if (child !== which) return
     child = undefined
+    // A worker that cannot even start must not let jobs wait for ever: the next one is given to it, fails and says why.
+    readiness.open()
     forsake(how)
     const lost = running
     if (lost) lose(lost, how)
@@ -162,8 +173,15 @@ export function createChildRunner({
     const { type, message, status } = answer.problem
     one?.reject(type === undefined ? new Error(message) : new BadRequest(type, message, status))
   }
+  const heardDevice = (now: DeviceReport) => {
+    report = now
+    if (now.worker === 'ready') readiness.open()
+  }
+  const answerQuestion = async ({ id, question }: Extract<FromWorker, { type: 'ask' }>) =>
+    post({ type: 'told', id, reply: await reply(keeper, question) })
   const hear = (message: FromWorker) => {
-    if (message.type === 'device') report = message.report
+    if (message.type === 'device') heardDevice(message.report)
+    else if (message.type === 'ask') void answerQuestion(message)
     else if (message.type === 'suggested') answer(message)
     else if (message.type === 'done') running?.job.promptId === message.promptId && settle(message.outcome)
     else {
@@ -185,6 +203,7 @@ export function createChildRunner({
   start()
 
   return {
+    ready: () => readiness.opened,
     run: (job, on) =>
       new Promise(finish => {
         running = { job, on, finish, executed: [], cancelled: false }
@@ -206,6 +225,7 @@ export function createChildRunner({
     device: () => report,
     close: async () => {
       closing = true
+      readiness.open()
       forsake('the server stops')
       if (child) await stop(child, 3000)
     },
@@ -227,3 +247,14 @@ const deathOf = (how: string) => ({
       : '; the log of the server may say why'),
   traceback: [],
 })
+
+/** Closed until it is opened, once. */
+function createGate() {
+  let open = () => {}
+  const gate = {
+    isOpen: false,
+    opened: new Promise<void>(resolve => (open = resolve)),
+    open: () => ((gate.isOpen = true), open()),
+  }
+  return gate
+}

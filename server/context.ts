@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import type { Artefacts } from '../analysis/artefacts.ts'
@@ -10,9 +10,13 @@ import type { Context, SavedImage } from '../nodes/node.ts'
 import { writePngGraph } from '../workflows/png.ts'
 import { nameProblem, type Files, type Kind } from './files.ts'
 import { decodeImage, drawSvg, encodePng } from './images.ts'
+import { counterOf, outputName, type Claim } from './output-names.ts'
 import type { Previews } from './preview.ts'
 import type { Job } from './queue.ts'
 import type { Sources } from './sources.ts'
+import { writeWhole } from './whole-files.ts'
+
+export { writeWhole } from './whole-files.ts'
 
 export type ContextParts = {
   readonly job: Job
@@ -25,6 +29,8 @@ export type ContextParts = {
   /** Opens an Inception-v3 file on the chosen device. */
   inception(file: string): Promise<FeatureNetwork>
   progress(value: number, max: number): void
+  /** Names for pictures of this node, written down before they are used (output-names.ts). */
+  claim(wish: Omit<Claim, 'promptId' | 'node' | 'position'>): Promise<readonly string[]>
   activations(t: number, s: number[][]): void
 }
 
@@ -49,7 +55,13 @@ export function createContext(parts: ContextParts): Context {
     inception: async name => parts.inception(await findInception(files, name)),
     readImage: async name => decodeImage(await findImage(files, name)),
     saveImages: (images, { type, prefix = type === 'temp' ? 'preview' : 'Patronus' }) =>
-      saveImages(images, { files, type, prefix: type === 'temp' ? `${prefix}_${randomLetters()}` : prefix, texts: textsOf(job) }),
+      saveImages(images, {
+        files,
+        type,
+        prefix: type === 'temp' ? `${prefix}_${randomLetters()}` : prefix,
+        texts: textsOf(job),
+        claim: parts.claim,
+      }),
     dataSet: async request => parts.sources.dataSet(request, await findFolder(files, request.set), parts),
     reader: data => parts.sources.reader(data, parts),
     untrained: (config, data, seed) => parts.sources.untrained(config, data, seed, parts),
@@ -109,18 +121,23 @@ type Saving = {
   readonly type: 'output' | 'temp'
   readonly prefix: string
   readonly texts: Readonly<Record<string, unknown>>
+  readonly claim: ContextParts['claim']
 }
 
 /** `folder/prefix_00001_.png` and so on, one file a picture, counting on from what lies there (spec/comfyui.md 3.7). */
-async function saveImages(images: Tensor, { files, type, prefix, texts }: Saving): Promise<SavedImage[]> {
+async function saveImages(images: Tensor, { files, type, prefix, texts, claim }: Saving): Promise<SavedImage[]> {
   const [B, height, width] = images.shape
   const wanted = fillIn(prefix, { width, height })
   const subfolder = path.posix.dirname(wanted) === '.' ? '' : path.posix.dirname(wanted)
-  const base = path.posix.basename(wanted)
+  const stem = path.posix.basename(wanted)
+  const from = await nextCounter(path.dirname(await files.place(type, `${wanted}_`)), stem)
   const saved: SavedImage[] = []
-  let counter = await nextCounter(path.dirname(await files.place(type, `${wanted}_`)), base)
-  for (let b = 0; b < B; b++, counter++) {
-    const filename = `${base.replaceAll('%batch_num%', String(b))}_${String(counter).padStart(5, '0')}_.png`
+  // Temporary pictures are gone at the next start anyhow; nobody needs to know later whose they were.
+  const names =
+    type === 'output'
+      ? await claim({ type, subfolder, stem, count: B, from })
+      : Array.from({ length: B }, (_, b) => outputName(stem, b, from + b))
+  for (const [b, filename] of names.entries()) {
     const file = await files.place(type, subfolder ? `${subfolder}/${filename}` : filename)
     await writeWhole(file, writePngGraph(await encodePng(rows(images, b, b + 1)), texts))
     saved.push({ filename, subfolder, type })
@@ -145,30 +162,6 @@ function fillIn(prefix: string, { width, height }: { width: number; height: numb
   return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`%${name}%`, value), prefix)
 }
 
-/** One more than the highest number in a folder among files of that prefix. */
-async function nextCounter(folder: string, base: string): Promise<number> {
-  const numbers = (await readdir(folder)).flatMap(name => {
-    if (!name.startsWith(`${base}_`)) return []
-    const digits = /^(\d+)_?\./.exec(name.slice(base.length + 1))
-    return digits ? [Number(digits[1])] : []
-  })
-  return Math.max(0, ...numbers) + 1
-}
-
-/** Writes a file so that nobody ever sees half of it, whatever happens. */
-export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  const draft = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.part`)
-  try {
-    const handle = await open(draft, 'w')
-    try {
-      await handle.writeFile(bytes)
-      await handle.datasync()
-    } finally {
-      await handle.close()
-    }
-    await rename(draft, file)
-  } catch (error) {
-    await rm(draft, { force: true })
-    throw error
-  }
-}
+/** One more than the highest number in a folder among files of that stem. */
+const nextCounter = async (folder: string, stem: string): Promise<number> =>
+  (await readdir(folder)).reduce((highest, name) => Math.max(highest, counterOf(stem, name)), 0) + 1

@@ -37,10 +37,11 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
   const nodes = { conformance: options.conformanceNodes }
   return serve(
     catalogOf(nodes),
-    ({ files, log }) =>
+    ({ files, log, keeper }) =>
       createChildRunner({
         script: options.worker,
         roots: files.roots,
+        keeper,
         device: options.device ?? 'auto',
         warm: options.warm ?? true,
         nodes,

@@ -29,8 +29,13 @@ export function answerFor(error: unknown): { status: number; body: ReturnType<ty
     return code === 'LIMIT_FILE_SIZE'
       ? { status: 413, body: problemBody('upload_too_large', 'The file is larger than this server takes') }
       : { status: 400, body: problemBody('bad_upload', `The upload was refused: ${message}`) }
-  if (code === 'ENOSPC')
+  if (code && /^(ENOSPC|EDQUOT|SQLITE_FULL)/.test(code))
     return { status: 507, body: problemBody('disk_full', 'The disk of the server is full; free some space and try again') }
+  if (code && /^(EROFS|EIO|SQLITE_(IOERR|READONLY|CANTOPEN))/.test(code))
+    return {
+      status: 507,
+      body: problemBody('disk_error', `The disk of the server cannot be written (${code}); mend that and try again`),
+    }
   if (type === 'entity.too.large')
     return { status: 413, body: problemBody('body_too_large', 'The request body is larger than this server takes') }
   if (typeof status === 'number' && status >= 400 && status < 500)

@@ -1,4 +1,6 @@
 import type { Prompt } from '../workflows/types.ts'
+import { BadRequest } from './problem.ts'
+import type { HistoryEntry, Store } from './store.ts'
 
 /** A graph that was checked and waits to be run, or runs. Plain data: it crosses to the worker, and one day to other machines. */
 export type Job = {
@@ -15,24 +17,38 @@ export type Job = {
 
 /** What waits and what runs. Asynchronous because one day it may live in Redis; this process is then one reader of many. */
 export type JobQueue = {
+  /** The next of the numbers that jobs are ordered by: 0, 1, 2 …, going on where they ended before a restart. */
+  nextNumber(): Promise<number>
+  /** Once this resolves the job is not lost any more, whatever happens to this process. Refuses the id of one that is there. */
   add(job: Job): Promise<void>
   /** The next job, which then counts as running until `finish`; waits for one; undefined once the queue is closed. */
   take(): Promise<Job | undefined>
-  finish(promptId: string): Promise<void>
+  /** Ends a running job and remembers how, both or neither. */
+  finish(promptId: string, entry?: HistoryEntry): Promise<void>
+  /** Puts a running job back to where it waited, as if it had not been begun. */
+  release(promptId: string): Promise<void>
   /** In no particular order. */
   pending(): Promise<readonly Job[]>
   running(): Promise<readonly Job[]>
+  /** How many there are, without reading them. */
+  count(): Promise<{ readonly pending: number; readonly running: number }>
+  /** Whether a job of that id waits or runs. */
+  has(promptId: string): Promise<boolean>
   /** Takes those of `ids` that still wait out of the queue, all of them without `ids`; returns the jobs it took. */
   remove(ids?: readonly string[]): Promise<readonly Job[]>
+  /** Nothing is taken any more. */
   close(): void
 }
 
+export const usedBefore = (promptId: string) =>
+  new BadRequest('invalid_prompt_id', `prompt_id ${promptId} was used before; leave it out to get a new one`)
+
 /** A queue in the memory of this process. */
-export function createMemoryQueue(): JobQueue {
+export function createMemoryQueue(store: Pick<Store, 'add'>): JobQueue {
   let waiting: Job[] = []
   const running = new Map<string, Job>()
-  let wake: (() => void) | undefined
-  let closed = false
+  const bell = createBell()
+  let counter = 0
 
   const next = (): Job | undefined => {
     const job = waiting.reduce<Job | undefined>((first, job) => (first && first.number <= job.number ? first : job), undefined)
@@ -40,28 +56,55 @@ export function createMemoryQueue(): JobQueue {
     return job
   }
   return {
+    nextNumber: async () => counter++,
     add: async job => {
+      if (running.has(job.promptId) || waiting.some(({ promptId }) => promptId === job.promptId)) throw usedBefore(job.promptId)
       waiting.push(job)
-      wake?.()
+      bell.ring()
     },
-    take: async () => {
-      while (!closed) {
+    take: () =>
+      bell.wait(() => {
         const job = next()
-        if (job) {
-          running.set(job.promptId, job)
-          return job
-        }
-        await new Promise<void>(resolve => (wake = resolve))
-      }
-      return undefined
+        if (job) running.set(job.promptId, job)
+        return job
+      }),
+    finish: async (promptId, entry) => {
+      if (entry) await store.add(entry)
+      running.delete(promptId)
     },
-    finish: async promptId => void running.delete(promptId),
+    release: async promptId => {
+      const job = running.get(promptId)
+      running.delete(promptId)
+      if (job) waiting.unshift(job)
+      bell.ring()
+    },
     pending: async () => [...waiting],
     running: async () => [...running.values()],
+    count: async () => ({ pending: waiting.length, running: running.size }),
+    has: async promptId => running.has(promptId) || waiting.some(job => job.promptId === promptId),
     remove: async ids => {
       const taken = waiting.filter(job => !ids || ids.includes(job.promptId))
       waiting = waiting.filter(job => !taken.includes(job))
       return taken
+    },
+    close: bell.close,
+  }
+}
+
+/** Lets one reader wait for what somebody else brings. */
+export function createBell() {
+  let wake: (() => void) | undefined
+  let closed = false
+  return {
+    ring: () => wake?.(),
+    /** What `look` finds, now or after a ring; undefined once closed. */
+    wait: async <T>(look: () => T | undefined): Promise<T | undefined> => {
+      while (!closed) {
+        const found = look()
+        if (found !== undefined) return found
+        await new Promise<void>(resolve => (wake = resolve))
+      }
+      return undefined
     },
     close: () => {
       closed = true

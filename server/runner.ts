@@ -10,6 +10,11 @@ export type RunEvent =
 
 /** Runs jobs, one at a time. In a process of its own by default, in this one for tests: nothing else can tell which. */
 export type Runner = {
+  /**
+   * Resolves when a job could begin at once, or at least get its answer. A job is taken from the queue only then: one that
+   * still waits when this process dies did not bring that about.
+   */
+  ready(): Promise<void>
   /** Never rejects; what goes wrong is told as `execution_error`. A preview is taken once the listener's promise is fulfilled. */
   run(job: Job, on: (event: RunEvent) => Promise<void> | void): Promise<Outcome>
   /** Asks the run of that id to end, if it is the one that runs. */

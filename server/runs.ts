@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDiskFault } from './disk.ts'
 import type { NodeProgress, ServerMessage } from './protocol.ts'
 import type { Job, JobQueue } from './queue.ts'
 import type { Runner, RunEvent } from './runner.ts'
 import type { PreviewFrame } from './frames.ts'
 import type { Sockets } from './socket.ts'
-import type { Store } from './store.ts'
+import type { HistoryEntry } from './store.ts'
 
 export type Runs = {
   submit(job: Job): Promise<void>
@@ -14,16 +16,19 @@ export type Runs = {
   remaining(): Promise<number>
   /** What a client that comes back missed of its running job. */
   resume(clientId: string): { messages: readonly ServerMessage[]; frame?: PreviewFrame } | undefined
-  /** Interrupts what runs and takes nothing new; resolves when the last job has ended. */
-  close(): Promise<void>
+  /**
+   * Takes nothing new and gives the running job `grace` ms to end. One that has not ended then goes back to where it waited, and
+   * the next start runs it under the same id: whoever waits for it still gets it. Resolves when nothing runs.
+   */
+  close(how?: { readonly grace?: number }): Promise<void>
 }
 
 type Parts = {
   readonly queue: JobQueue
-  readonly store: Store
   readonly runner: Runner
   sockets(): Sockets
   log(message: string, data?: object): void
+  warn(message: string, data?: object): void
 }
 type Current = {
   readonly job: Job
@@ -32,14 +37,21 @@ type Current = {
   nodes?: Record<string, NodeProgress>
   frame?: PreviewFrame
   beganAt: number
+  /** Ended by us, not by anybody who asked for that: it is to go on later. */
+  isPutOff?: boolean
 }
 
 /** Takes jobs from the queue one after the other, has them run, and tells those who asked for them. */
-export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs {
+export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
   let current: Current | undefined
   let closed = false
+  let shut = () => {}
+  const closing = new Promise<void>(resolve => (shut = resolve))
 
-  const remaining = async () => (await queue.pending()).length + (await queue.running()).length
+  const remaining = async () => {
+    const { pending, running } = await queue.count()
+    return pending + running
+  }
   const announce = async (coming = 0) =>
     sockets().send({ type: 'status', data: { status: { exec_info: { queue_remaining: (await remaining()) + coming } } } })
 
@@ -57,7 +69,8 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
     else sockets().send(message, clientId)
   }
   const hear = (run: Current, event: RunEvent) => {
-    if (event.kind === 'message') return tell(run, event.message)
+    // Who hears of an interruption takes the job for ended; this one will go on.
+    if (event.kind === 'message') return isLastWord(run, event.message) ? undefined : tell(run, event.message)
     run.frame = event.frame
     if (run.job.clientId !== undefined) sockets().preview(event.frame, run.job.clientId)
   }
@@ -66,24 +79,54 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
     const run: Current = { job, messages: [], beganAt: Date.now() }
     current = run
     const { status, outputs } = await runner.run(job, event => hear(run, event))
+    if (run.isPutOff && status === 'interrupted') {
+      await insist('putting off a job', () => queue.release(job.promptId))
+      return log('job waits for the next start', { prompt_id: job.promptId })
+    }
     const completed = status === 'success'
-    await store.add({ job, outputs, status: { status_str: completed ? 'success' : 'error', completed, messages: run.messages } })
+    await finish({ job, outputs, status: { status_str: completed ? 'success' : 'error', completed, messages: run.messages } })
     current = undefined
-    await queue.finish(job.promptId)
     await announce()
     // Clients ask for the history the moment they see this.
     if (job.clientId !== undefined)
       sockets().send({ type: 'executing', data: { node: null, prompt_id: job.promptId } }, job.clientId)
     log('job ended', { prompt_id: job.promptId, status, ms: Date.now() - run.beganAt })
   }
+  /** A disk that is full now has space later: what must be written is tried until it is, or the server stops. */
+  const insist = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    for (let tries = 0; ; tries++)
+      try {
+        return await work()
+      } catch (error) {
+        if (!isDiskFault(error) || closed) throw error
+        if (tries === 0) warn(`${what} failed; it is tried again until it works`, { error: String(error) })
+        await sleep(Math.min(1000, 50 * 2 ** tries))
+      }
+  }
+  /** What cannot be written down for another reason costs this job its history, never the jobs after it. */
+  const finish = async (entry: HistoryEntry): Promise<void> => {
+    const { promptId } = entry.job
+    await insist('finishing a job', () => queue.finish(promptId, entry)).catch(async (error: unknown) => {
+      warn('how a job ended could not be kept', { prompt_id: promptId, error: String(error) })
+      if (!isDiskFault(error)) await queue.finish(promptId)
+    })
+  }
+  const next = async (): Promise<Job | undefined> => {
+    await Promise.race([runner.ready(), closing])
+    return closed ? undefined : insist('taking a job', () => queue.take())
+  }
   const loop = async () => {
-    for (let job = await queue.take(); job && !closed; job = await queue.take())
-      // A full disk or a lost store costs this job its history, never the jobs after it.
-      await runOne(job).catch(async error => {
-        log('job could not be finished', { prompt_id: job.promptId, error: String(error) })
+    while (!closed)
+      try {
+        const job = await next()
+        if (job && closed) await queue.release(job.promptId)
+        else if (job) await runOne(job)
+      } catch (error) {
+        warn('a job could not be run to its end', { prompt_id: current?.job.promptId, error: String(error) })
+        await Promise.race([sleep(1000, undefined, { ref: false }), closing])
+      } finally {
         current = undefined
-        await queue.finish(job.promptId)
-      })
+      }
   }
   const looping = loop()
 
@@ -91,10 +134,16 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
     submit: async job => {
       // Told first: the job may begin the moment it is in the queue.
       await announce(1)
-      await queue.add(job)
+      try {
+        await queue.add(job)
+      } catch (error) {
+        await announce()
+        throw error
+      }
     },
     interrupt: async promptId => {
       if (!current || (promptId !== undefined && current.job.promptId !== promptId)) return false
+      current.isPutOff = false
       runner.cancel(current.job.promptId)
       return true
     },
@@ -112,11 +161,19 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
       if (node !== undefined) messages.push({ type: 'executing', data: { node, display_node: node, prompt_id: job.promptId } })
       return { messages, frame }
     },
-    close: async () => {
+    close: async ({ grace = 0 } = {}) => {
       closed = true
+      shut()
       queue.close()
-      if (current) runner.cancel(current.job.promptId)
+      if (current && grace > 0) await Promise.race([looping, sleep(grace, undefined, { ref: false })])
+      if (current) {
+        current.isPutOff = true
+        runner.cancel(current.job.promptId)
+      }
       await looping
     },
   }
 }
+
+const isLastWord = (run: Current, message: ServerMessage): boolean =>
+  run.isPutOff === true && message.type === 'execution_interrupted'

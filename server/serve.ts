@@ -7,16 +7,18 @@ import type { Catalog } from '../nodes/node.ts'
 import { createApp, type Parts } from './app.ts'
 import { createAtlases } from './atlas.ts'
 import { createCheckpoints } from './checkpoints.ts'
+import { createDisk } from './disk.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
-import { createNames } from './names.ts'
+import { createNames, shownNames } from './names.ts'
 import { createObjectInfo } from './object-info.ts'
-import { createMemoryQueue } from './queue.ts'
+import type { Keeper } from './output-names.ts'
 import { features } from './routes/info.ts'
 import type { Runner } from './runner.ts'
 import { createRuns, type Runs } from './runs.ts'
 import { createSockets, refuseUpgrade, type SocketLimits, type Sockets } from './socket.ts'
-import { createMemoryStore } from './store.ts'
+import { openStorage, type Storage } from './storage.ts'
+import { sweepDrafts } from './whole-files.ts'
 
 export type ServeOptions = Partial<GuardOptions> & {
   /** 0 takes any free port. */
@@ -30,11 +32,17 @@ export type ServeOptions = Partial<GuardOptions> & {
   /** The built page. */
   readonly editor: string
   readonly log?: Logger
+  /** Free bytes below which new graphs are refused; default 512 MB. */
+  readonly minimumFreeDisk?: number
+  /** Ended jobs that are remembered; default 10,000. */
+  readonly historyCapacity?: number
+  /** Queue, history, settings and names end with the process. */
+  readonly inMemory?: boolean
   readonly socketLimits?: Partial<SocketLimits>
 }
 
 /** What runs the graphs; made once the folders are known. */
-export type MakeRunner = (parts: { files: Files; log: Logger }) => Runner
+export type MakeRunner = (parts: { files: Files; log: Logger; keeper: Keeper }) => Runner
 
 export type RunningServer = {
   /** What to open in a browser; holds the token when there is one. */
@@ -48,23 +56,48 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   const host = options.host ?? '127.0.0.1'
   checkBinding({ ...options, host })
   const log = options.log ?? pino({ level: 'silent' })
+  const storage = await openStorage({ ...options, data: path.resolve(options.data), tell: problem => log.warn(problem) })
+  try {
+    return await serveFrom(storage, catalog, makeRunner, { ...options, host, log })
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+async function serveFrom(
+  storage: Storage,
+  catalog: Catalog,
+  makeRunner: MakeRunner,
+  { host, log, ...options }: ServeOptions & { readonly host: string; readonly log: Logger },
+): Promise<RunningServer> {
+  const { store, queue } = storage
   const roots = await prepareFolders(options)
   const files = createFiles(roots)
-  const runner = makeRunner({ files, log })
-  const queue = createMemoryQueue()
-  const store = createMemoryStore()
+  // Not waited for: a folder of a hundred thousand pictures must not keep the server from answering.
+  void sweepDrafts([roots.output[0], roots.input[0], roots.user[0], roots.artefacts[0]], Date.now()).catch(() => {})
+  const names = createNames(store.names, files)
+  const keeper: Keeper = { shownNames: id => shownNames(names, id), claim: store.outputs.claim }
+  const runner = makeRunner({ files, log, keeper })
   let sockets: Sockets | undefined = undefined
-  const runs = createRuns({ queue, store, runner, sockets: () => sockets!, log: (message, data) => log.info(data, message) })
+  const runs = createRuns({
+    queue,
+    runner,
+    sockets: () => sockets!,
+    log: (message, data) => log.info(data, message),
+    warn: (message, data) => log.warn(data, message),
+  })
   sockets = createSockets({ queueRemaining: runs.remaining, resume: runs.resume, features }, options.socketLimits)
   const objectInfo = createObjectInfo(catalog, files)
   const checkpoints = createCheckpoints({
     files,
-    names: createNames(files),
+    names,
     atlases: createAtlases(files),
     suggest: name => runner.suggest(name),
   })
   const validatorOf: Parts['validatorOf'] = type => catalog.get(type)?.validate
-  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo, validatorOf }
+  const disk = createDisk([path.resolve(options.data), roots.output[0]], options.minimumFreeDisk)
+  const parts: Parts = { runs, queue, store, files, disk, runner, checkpoints, objectInfo, validatorOf }
 
   const guard = createGuard({ ...options, host })
   const app = createApp(parts, { guard, editor: options.editor, log })
@@ -93,6 +126,7 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
       setTimeout(() => server.closeAllConnections(), 500).unref()
       server.closeIdleConnections()
       await closed
+      await storage.close()
     },
   }
 }

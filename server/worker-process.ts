@@ -3,6 +3,7 @@ import { loadPatronus } from '../engine/load.ts'
 import { chooseDevice, type DeviceName } from '../engine/device.ts'
 import { catalogOf } from '../nodes/index.ts'
 import type { FromWorker, ToWorker } from './child-runner.ts'
+import { createAsker } from './ask.ts'
 import { createFiles } from './files.ts'
 import { createOutbox } from './outbox.ts'
 import { BadRequest } from './problem.ts'
@@ -18,12 +19,15 @@ export function runWorkerProcess(sources: Sources): void {
     if (process.connected) process.send!(message, undefined, undefined, () => {})
   }
 
+  const asker = createAsker((id, question) => say({ type: 'ask', id, question }))
+
   function begin({ roots, device, warm, nodes }: Extract<ToWorker, { type: 'start' }>): Runner {
     return createWorker({
       catalog: catalogOf(nodes),
       files: createFiles(roots),
       warm,
       sources,
+      keeper: asker.keeper,
       load: file => loadPatronus(file, { device: device as DeviceName }),
       inception: file => openInception(file, device as DeviceName),
       findDevice: async () => {
@@ -62,6 +66,7 @@ export function runWorkerProcess(sources: Sources): void {
     else if (message.type === 'cancel') worker?.cancel(message.promptId)
     else if (message.type === 'free') worker?.free(message.what)
     else if (message.type === 'stop') process.exit(0)
+    else if (message.type === 'told') asker.told(message.id, message.reply)
     else if (message.type === 'taken') outbox.taken(message.batch)
   })
   process.on('disconnect', () => process.exit(0))

@@ -5,10 +5,10 @@ import type { Patronus } from '../engine/patronus.ts'
 import { zeros } from '../model/tensor.ts'
 import type { Catalog } from '../nodes/node.ts'
 import { createCache } from './cache.ts'
-import { createContext } from './context.ts'
+import { createContext, type ContextParts } from './context.ts'
 import { execute, explain } from './executor.ts'
 import { folderHash, type Files } from './files.ts'
-import { createNames, shownNames } from './names.ts'
+import { createClaims, noKeeper, type Keeper } from './output-names.ts'
 import { createPreviews } from './preview.ts'
 import type { DeviceReport } from './protocol.ts'
 import type { Job } from './queue.ts'
@@ -29,6 +29,8 @@ export type WorkerParts = {
   readonly sources: Sources
   /** Checkpoint to load ahead of the first run: that one, the first there is, or none. */
   readonly warm: string | boolean
+  /** Whom it asks for names; by default nobody. */
+  readonly keeper?: Keeper
   readonly onDevice?: (report: DeviceReport) => void
 }
 
@@ -44,10 +46,10 @@ export function createWorker({
   findDevice,
   sources,
   warm,
+  keeper = noKeeper,
   onDevice = () => {},
 }: WorkerParts): Runner {
   const cache = createCache()
-  const names = createNames(files)
   const checkpoints = createCheckpoints(files, load, patronus => cache.forget(patronus))
   let current: { promptId: string; abort: AbortController } | undefined
   let toFree: { models?: boolean; results?: boolean } = {}
@@ -89,6 +91,7 @@ export function createWorker({
   void begin()
 
   return {
+    ready: async () => {},
     run: async (job, on) => {
       const abort = new AbortController()
       current = { promptId: job.promptId, abort }
@@ -127,7 +130,8 @@ export function createWorker({
 
   async function runJob(job: Job, on: (event: RunEvent) => Promise<void> | void, signal: AbortSignal) {
     // Read once a job: a name that is given meanwhile must not end up under the signature of the names before.
-    const namesOf = once(async checkpoint => shownNames(names, await files.hash('checkpoints', checkpoint)))
+    const namesOf = once(async checkpoint => keeper.shownNames(await files.hash('checkpoints', checkpoint)))
+    const claimFor = createClaims(job.promptId, keeper)
     try {
       return await execute(job, catalog, {
         tell: message => void on({ kind: 'message', message }),
@@ -146,7 +150,8 @@ export function createWorker({
           const activations = (t: number, s: number[][]) =>
             void on({ kind: 'message', message: { type: 'patronus.activations', data: { prompt_id: job.promptId, node, t, s } } })
           const checkpoint = (name: string) => checkpoints.get(name, () => namesOf(name))
-          const parts = { job, node, files, sources, signal, previews, progress, activations, checkpoint, inception }
+          const claim: ContextParts['claim'] = wish => claimFor(node, wish)
+          const parts = { job, node, files, sources, signal, previews, progress, activations, checkpoint, inception, claim }
           return { context: createContext(parts), close: previews.close }
         },
       })

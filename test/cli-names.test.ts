@@ -2,8 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import os from 'node:os'
 import path from 'node:path'
 import type { Suggestion } from '../analysis/name-suggestions.ts'
-import { parseNames } from '../analysis/naming.ts'
+import { parseNames, serialise } from '../analysis/naming.ts'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
+import { createSqlStore } from '../server/database/store.ts'
+import { openDatabase } from '../server/database/open.ts'
 import { isBuilt, lines, patronus } from './cli-process.ts'
 import { pngOf } from './server-parts.ts'
 import { tinyCheckpoint } from './tiny-model.ts'
@@ -37,8 +39,18 @@ whenBuilt('names on the command line', () => {
     await names('--set', '0=hat', '--set', '2=glasses', '--note', '2=round ones, too', '--confidence', '2=0.8')
     const { out } = await names('--confidence', '0=1', '--set', '1=edge')
     expect(out).toBe('   0  hat (100 %)\n   1  edge\n   2  glasses (80 %)  round ones, too\n')
-    const kept = parseNames(await readFile(path.join(folder, `data/user/names/${id}.json`), 'utf8'))
-    expect(kept).toMatchObject({ checkpoint: id, checkpointName: 'tiny', names: { 2: { note: 'round ones, too' } } })
+    const kept = await createSqlStore(openDatabase(path.join(folder, 'data/state.db')), 1).names.get(id)
+    expect(parseNames(kept!)).toMatchObject({ checkpoint: id, checkpointName: 'tiny', names: { 2: { note: 'round ones, too' } } })
+  })
+
+  test('names of a file from before there was a database are read, and go into it with the next change', async () => {
+    const file = path.join(folder, `before/user/names/${id}.json`)
+    await mkdir(path.dirname(file), { recursive: true })
+    await writeFile(file, serialise({ checkpoint: id, checkpointName: 'tiny', names: { 0: { name: 'hat' } } }))
+    expect((await names('--data', 'before')).out).toContain('0  hat')
+    expect((await names('--data', 'before', '--set', '2=glasses')).out).toMatch(/0 {2}hat\n.*\n? *2 {2}glasses/)
+    await rm(file)
+    expect((await names('--data', 'before')).out).toMatch(/0 {2}hat\n.*\n? *2 {2}glasses/)
   })
 
   test('an entry that says nothing any more is forgotten', async () => {
@@ -77,7 +89,7 @@ whenBuilt('names on the command line', () => {
     ['a file that is none', ['--import', 'face.png'], /--import face.png: .*not JSON/],
     ['suggestions that would write', ['--suggest', '--set', '1=hat'], /--suggest only looks/],
   ])('%s ends in one line and changes nothing', async (_, args, message) => {
-    const kept = () => readFile(path.join(folder, `data/user/names/${id}.json`), 'utf8').catch(() => undefined)
+    const kept = async () => (await names('--json')).out
     const before = await kept()
     const { code, err } = await names(...args)
     expect([code, err.trim().split('\n').length]).toEqual([1, 1])

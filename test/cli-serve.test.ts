@@ -41,7 +41,7 @@ whenBuilt('patronus serve', () => {
     const first = start(folder, ['serve', '--port', '0', '--checkpoints', 'models', '--device', 'cpu'])
     while (!first.said().includes('is at')) await new Promise(resolve => setTimeout(resolve, 50))
     const { port } = new URL(/is at (http:\S+)/.exec(first.said())![1])
-    const second = await patronus(folder, 'serve', '--port', port)
+    const second = await patronus(folder, 'serve', '--port', port, '--data', 'elsewhere')
     expect([second.code, second.err]).toEqual([1, expect.stringMatching(/^error: Port \d+ on 127\.0\.0\.1 is taken/)])
     first.signal('SIGTERM')
     expect((await first.ended).code).toBe(0)

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { limits, type NamesFile } from '../analysis/naming.ts'
+import { limits, parseNames, serialise, type NamesFile } from '../analysis/naming.ts'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import { loadPatronus } from '../engine/load.ts'
 import { catalog } from '../nodes/index.ts'
@@ -37,8 +37,8 @@ afterAll(async () => {
 async function open(): Promise<void> {
   const running = await serve(
     catalog,
-    ({ files }) =>
-      createWorker(workerParts({ catalog, files, load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })) })),
+    ({ files, keeper }) =>
+      createWorker(workerParts({ catalog, files, keeper, load: file => (loads++, loadPatronus(file, { device: 'tfjs-cpu' })) })),
     { port: 0, data, checkpoints: [path.join(data, 'checkpoints')], workflows: path.join(data, 'none'), editor: data },
   )
   server = { ...running, origin: `http://127.0.0.1:${running.port}` }
@@ -102,13 +102,12 @@ test('a name of a person goes before that of the checkpoint, which comes back wh
   expect((await get<CheckpointDetails>(url())).info.names).toEqual({ '1': 'corner' })
 })
 
-test('many changes at once are all kept, and the file on the disk is what an export gives', async () => {
+test('many changes at once are all kept, and what is asked for is a names file', async () => {
   await send('PUT', { names: {} })
   await Promise.all([0, 1, 2, 3].map(j => send('PATCH', { names: { [j]: { name: `n${j}` } } })))
   const now = await get()
   expect(Object.values(now.names).map(({ name }) => name)).toEqual(['n0', 'n1', 'n2', 'n3'])
-  expect(await readdir(path.join(data, 'user/names'))).toEqual([`${id}.json`])
-  expect(JSON.parse(await readFile(path.join(data, `user/names/${id}.json`), 'utf8'))).toEqual(now)
+  expect(parseNames(serialise(now))).toEqual(now)
 })
 
 test('names follow the weights: a copy of the file under another name has them, another checkpoint has not', async () => {
@@ -188,12 +187,37 @@ test('names outlive the server', async () => {
   expect((await get()).names).toEqual({ 3: { name: 'beard', note: 'and chin' } })
 })
 
-test('a file that a hand has spoilt is named where names are asked for; the checkpoint stays usable, and PUT mends it', async () => {
-  await writeFile(path.join(data, `user/names/${id}.json`), '{"format": "patronus-names"')
-  const answer = await send('PATCH', { names: { 0: { name: 'x' } } })
-  expect([answer.status, answer.body.error.message]).toEqual([422, expect.stringContaining(`names/${id}.json`)])
-  expect((await get<CheckpointDetails>(url())).info.names).toEqual({ '1': 'corner' })
-  expect((await run()).table).toBeNull()
-  expect((await send('PUT', { names: { 0: { name: 'x' } } })).status).toBe(200)
-  expect((await get()).names).toEqual({ 0: { name: 'x' } })
+describe('names files from before there was a database', () => {
+  const file = (id: string, ending = '') => path.join(data, `user/names/${id}.json${ending}`)
+  const restartWith = async (files: Record<string, string>) => {
+    await server.close()
+    await mkdir(path.join(data, 'user/names'), { recursive: true })
+    for (const [id, text] of Object.entries(files)) await writeFile(file(id), text)
+    await open()
+  }
+  const old = { checkpoint: 'o'.repeat(64), checkpointName: 'old', names: { 1: { name: 'from a file', note: 'kept' } } }
+
+  test('they are taken over at the start, where nothing newer is known, and lie on beside it', async () => {
+    const another = await writeCheckpoint(path.join(data, 'checkpoints/another.safetensors'), tinyCheckpoint({ seed: 4 }))
+    await send('PUT', { names: { 3: { name: 'beard' } } })
+    const texts = Object.fromEntries([id, another].map(checkpoint => [checkpoint, serialise({ ...old, checkpoint })]))
+    await restartWith(texts)
+    expect((await get(`${url('another')}/names`)).names).toEqual(old.names)
+    expect((await get()).names).toEqual({ 3: { name: 'beard' } })
+    for (const checkpoint of [id, another]) expect(await readFile(file(checkpoint, '.imported'), 'utf8')).toBe(texts[checkpoint])
+    expect((await readdir(path.join(data, 'user/names'))).sort()).toEqual(
+      [`${another}.json.imported`, `${id}.json.imported`].sort(),
+    )
+  })
+
+  test('one that a hand has spoilt stays and is named where names are asked for; the checkpoint is usable, and PUT mends it', async () => {
+    const spoilt = await writeCheckpoint(path.join(data, 'checkpoints/spoilt.safetensors'), tinyCheckpoint({ seed: 5 }))
+    await restartWith({ [spoilt]: '{"format": "patronus-names"' })
+    const answer = await send('PATCH', { names: { 0: { name: 'x' } } }, `${url('spoilt')}/names`)
+    expect([answer.status, answer.body.error.message]).toEqual([422, expect.stringContaining(`names/${spoilt}.json`)])
+    expect((await get<CheckpointDetails>(url('spoilt'))).info.names).toEqual({ '1': 'corner' })
+    expect((await send('PUT', { names: { 0: { name: 'x' } } }, `${url('spoilt')}/names`)).status).toBe(200)
+    expect((await get(`${url('spoilt')}/names`)).names).toEqual({ 0: { name: 'x' } })
+    expect(await readFile(file(spoilt), 'utf8')).toBe('{"format": "patronus-names"')
+  })
 })

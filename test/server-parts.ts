@@ -145,15 +145,19 @@ export async function testServer({
   const data = options.data ?? (await mkdtemp(path.join(os.tmpdir(), 'patronus-server-')))
   const counts: Counts = {}
   const catalog = other ?? arithmetic(counts)
-  const server = await serve(catalog, ({ files }) => createWorker(workerParts({ catalog, files, load: noPatronus })), {
-    port: 0,
-    checkpoints: [path.join(data, 'checkpoints')],
-    workflows: path.join(data, 'shipped'),
-    editor: path.join(data, 'editor'),
-    log: pino({ level: 'silent' }),
-    ...options,
-    data,
-  })
+  const server = await serve(
+    catalog,
+    ({ files, keeper }) => createWorker(workerParts({ catalog, files, keeper, load: noPatronus })),
+    {
+      port: 0,
+      checkpoints: [path.join(data, 'checkpoints')],
+      workflows: path.join(data, 'shipped'),
+      editor: path.join(data, 'editor'),
+      log: pino({ level: 'silent' }),
+      ...options,
+      data,
+    },
+  )
   const clean = async () => {
     await server.close()
     await rm(data, { recursive: true, force: true })

@@ -4,16 +4,16 @@ import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest } from '../problem.ts'
 import type { Job } from '../queue.ts'
-import type { HistoryEntry } from '../store.ts'
+import { createdAt, durationOf, messageOf, stateOf, timesOf, workflowIdOf, type EndState, type HistoryEntry } from '../history.ts'
 import { parse } from './prompt.ts'
 
-type Status = 'pending' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
+type Status = EndState | 'pending' | 'in_progress'
 type Listed = { readonly job: Job; readonly status: Status; readonly entry?: HistoryEntry }
 
 /** Queue and history in one list: what newer ComfyUI pages read in place of both (spec/comfyui.md 1.6). */
 export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
-  const all = async (): Promise<Listed[]> => [
-    ...(await store.all()).map(entry => ({ job: entry.job, status: statusOf(entry), entry })),
+  const ended = (entry: HistoryEntry): Listed => ({ job: entry.job, status: stateOf(entry), entry })
+  const open = async (): Promise<Listed[]> => [
     ...(await queue.running()).map(job => ({ job, status: 'in_progress' as const })),
     ...(await queue.pending()).map(job => ({ job, status: 'pending' as const })),
   ]
@@ -25,21 +25,30 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
 
   router.get('/jobs', async (request, response) => {
     const { status, workflow_id, sort_by, sort_order, limit, offset } = parse(query, request.query)
-    const wanted = (await all()).filter(
+    const states = status?.split(',')
+    const ascending = sort_order === 'asc'
+    const by = sort_by === 'execution_duration' ? ('duration' as const) : ('created' as const)
+    // Of the ended ones only as many are read as the page could hold; those that wait or run are few.
+    const found = await store.find({ states, workflowId: workflow_id, by, ascending, limit: offset + limit })
+    const waiting = (await open()).filter(
       listed =>
-        (!status || status.split(',').includes(listed.status)) && (!workflow_id || workflowId(listed.job) === workflow_id),
+        (!states || states.includes(listed.status)) && (workflow_id === undefined || workflowIdOf(listed.job) === workflow_id),
     )
-    const key = (listed: Listed) => (sort_by === 'execution_duration' ? durationOf(listed) : createdAt(listed.job))
-    wanted.sort((a, b) => (sort_order === 'asc' ? 1 : -1) * (key(a) - key(b)))
+    const wanted = [...found.entries.map(ended), ...waiting]
+    const key = (listed: Listed) => (by === 'duration' ? durationOf(listed.entry) : createdAt(listed.job))
+    wanted.sort((a, b) => (ascending ? 1 : -1) * (key(a) - key(b)))
     const jobs = wanted.slice(offset, offset + limit).map(summary)
-    response.json({ jobs, pagination: { offset, limit, total: wanted.length, has_more: offset + jobs.length < wanted.length } })
+    const total = found.total + waiting.length
+    response.json({ jobs, pagination: { offset, limit, total, has_more: offset + jobs.length < total } })
   })
   router.post('/jobs/cancel', readRaw, async (request, response) => {
     const { job_ids } = parse(z.object({ job_ids: z.array(z.string()).max(1000) }), jsonOf(request) ?? {})
     response.json({ cancelled: await cancel(job_ids) })
   })
   router.get('/jobs/:id', async (request, response) => {
-    const listed = (await all()).find(({ job }) => job.promptId === request.params.id)
+    const { id } = request.params
+    const done = await store.get(id)
+    const listed = done ? ended(done) : (await open()).find(({ job }) => job.promptId === id)
     if (!listed) return void response.status(404).json({ error: 'Job not found' })
     const { job, entry } = listed
     const workflow = { prompt: job.prompt, extra_data: job.extraData }
@@ -60,31 +69,10 @@ const query = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 })
 
-const messageOf = ({ status }: HistoryEntry, type: string) => status.messages.find(([name]) => name === type)?.[1]
-
-const statusOf = (entry: HistoryEntry): Status =>
-  entry.status.completed ? 'completed' : messageOf(entry, 'execution_interrupted') ? 'cancelled' : 'failed'
-
-const createdAt = ({ extraData }: Job): number => Number(extraData.create_time ?? 0)
-
-const workflowId = ({ extraData }: Job): string | undefined =>
-  z.object({ extra_pnginfo: z.object({ workflow: z.object({ id: z.string() }) }) }).safeParse(extraData).data?.extra_pnginfo
-    .workflow.id
-
-function timesOf({ entry }: Listed): { begin?: number; end?: number } {
-  const stamps = (entry?.status.messages ?? []).map(([, data]) => Number(data.timestamp)).filter(Number.isFinite)
-  return { begin: stamps[0], end: stamps.at(-1) }
-}
-
-const durationOf = (listed: Listed): number => {
-  const { begin = 0, end = 0 } = timesOf(listed)
-  return end - begin
-}
-
 /** Keys without a value are left out by JSON: ComfyUI's page refuses nulls. */
 function summary(listed: Listed) {
   const { job, status, entry } = listed
-  const { begin, end } = timesOf(listed)
+  const { begin, end } = timesOf(entry)
   const images = Object.entries(entry?.outputs ?? {}).flatMap(([nodeId, ui]) =>
     (ui.images ?? []).map(image => ({ ...image, nodeId, mediaType: 'images' })),
   )
@@ -98,6 +86,6 @@ function summary(listed: Listed) {
     execution_error: entry && messageOf(entry, 'execution_error'),
     outputs_count: images.length,
     preview_output: images.find(image => image.type === 'output') ?? images[0],
-    workflow_id: workflowId(job),
+    workflow_id: workflowIdOf(job),
   }
 }

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type GraphError, identityOf, parsePrompt, problemsWith } from '../../workflows/graph.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest, problemBody } from '../problem.ts'
-import type { Job } from '../queue.ts'
+import { usedBefore, type Job } from '../queue.ts'
 import type { HistoryEntry } from '../store.ts'
 import type { Parts } from '../app.ts'
 
@@ -27,9 +27,7 @@ const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()
 const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(router: Router, { runs, queue, store, objectInfo, validatorOf }: Parts): void {
-  let counter = 0
-
+export function promptRoutes(router: Router, { runs, queue, store, disk, objectInfo, validatorOf }: Parts): void {
   router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
 
   router.post('/prompt', readRaw, async (request, response) => {
@@ -41,15 +39,15 @@ export function promptRoutes(router: Router, { runs, queue, store, objectInfo, v
     const info = await objectInfo(Object.values(prompt).map(({ class_type }) => class_type))
     const checked = await problemsWith(validatorOf, prompt, info, { targets })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
-    if ((await queue.pending()).length >= longestQueue) {
+    if ((await queue.count()).pending >= longestQueue) {
       response.set('Retry-After', '10')
       throw new BadRequest('queue_full', `${longestQueue} jobs wait already; try again when some are done`, 429)
     }
+    await disk.check()
     const promptId = body.prompt_id ?? randomUUID()
-    if (await isKnown(promptId))
-      throw new BadRequest('invalid_prompt_id', `prompt_id ${promptId} was used before; leave it out to get a new one`)
+    if (await isKnown(promptId)) throw usedBefore(promptId)
+    const counter = await queue.nextNumber()
     const number = body.number ?? (body.front ? -counter : counter)
-    counter++
     const extra = Object.entries(body.extra_data ?? {}).filter(([key]) => !secrets.includes(key))
     const clientId = body.client_id ?? undefined
     const job: Job = {
@@ -83,7 +81,7 @@ export function promptRoutes(router: Router, { runs, queue, store, objectInfo, v
   })
 
   router.get('/history', async (request, response) => {
-    const entries = page(await store.all(), numberOf(request.query.max_items), numberOf(request.query.offset))
+    const entries = await store.page(numberOf(request.query.max_items), numberOf(request.query.offset))
     response.json(Object.fromEntries(entries.map(entry => [entry.job.promptId, historyOf(entry)])))
   })
   router.get('/history/:id', async (request, response) => {
@@ -97,9 +95,7 @@ export function promptRoutes(router: Router, { runs, queue, store, objectInfo, v
     response.end()
   })
 
-  const isKnown = async (id: string) =>
-    [...(await queue.pending()), ...(await queue.running())].some(job => job.promptId === id) ||
-    (await store.get(id)) !== undefined
+  const isKnown = async (id: string) => (await queue.has(id)) || (await store.get(id)) !== undefined
 }
 
 /** The body of a request, or what is wrong with it. */
@@ -129,12 +125,6 @@ const wantedId = (body: unknown): string | undefined => z.object({ prompt_id: z.
 
 const numberOf = (text: unknown): number | undefined =>
   typeof text === 'string' && /^-?\d{1,9}$/.test(text) ? Number(text) : undefined
-
-/** `max_items` alone gives the newest; with `offset`, those after the `offset` oldest (spec/comfyui.md 1.5). */
-export function page<T>(all: readonly T[], maxItems?: number, offset?: number): readonly T[] {
-  const from = offset !== undefined && offset >= 0 ? offset : maxItems !== undefined ? Math.max(0, all.length - maxItems) : 0
-  return all.slice(from, maxItems === undefined ? undefined : from + Math.max(0, maxItems))
-}
 
 /** A job as ComfyUI's lists have it. */
 export const itemOf = ({ number, promptId, prompt, extraData, outputs }: Job) => [number, promptId, prompt, extraData, outputs]

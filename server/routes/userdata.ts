@@ -7,17 +7,17 @@ import { bytesOf, jsonOf, readRaw } from '../body.ts'
 import { writeWhole } from '../context.ts'
 import { nameProblem, type Files } from '../files.ts'
 import { BadRequest } from '../problem.ts'
+import type { Settings } from '../store.ts'
 import { protect } from './files.ts'
 import { parse } from './prompt.ts'
 
-/** Everything a page keeps lies in the `user` folder: its files under `data/`, its settings beside it, out of their reach. */
+/** The files a page keeps lie under `user/data/`: as files, since a person may want to see, copy and bring them. */
 const home = 'data'
-const settingsFile = 'settings.json'
 
 type FileInfo = { path: string; size: number; modified: number; created: number }
 
 /** What a page stores here: files (workflows first of all) and settings (spec/comfyui.md 1.12). One user. */
-export function userRoutes(router: Router, { files }: Parts): void {
+export function userRoutes(router: Router, { files, store }: Parts): void {
   router.get('/users', (_, response) => void response.json({ storage: 'server', migrated: true }))
   router.post('/users', () => {
     throw new BadRequest('single_user', 'This server has one user')
@@ -64,43 +64,23 @@ export function userRoutes(router: Router, { files }: Parts): void {
     await rename(from, to)
     response.json(isOn(request, 'full_info') ? await infoOf(to, dest) : dest)
   })
-  settingsRoutes(router, files)
+  settingsRoutes(router, store.settings)
 }
 
-function settingsRoutes(router: Router, files: Files): void {
-  const read = async (): Promise<Record<string, unknown>> => {
-    const file = await files.find('user', settingsFile)
-    if (!file) return {}
-    // A file that a hand has spoilt must not lock the page out; it is replaced at the next change.
-    const parsed = z.record(z.string(), z.unknown()).safeParse(
-      await readFile(file, 'utf8')
-        .then(JSON.parse)
-        .catch(() => ({})),
-    )
-    return parsed.data ?? {}
-  }
-  // Changes wait for each other: each reads the whole file and writes it back.
-  let last: Promise<void> = Promise.resolve()
-  const change = (by: Record<string, unknown>): Promise<void> => {
-    const done = last.then(async () =>
-      writeWhole(await files.place('user', settingsFile), Buffer.from(JSON.stringify({ ...(await read()), ...by }, null, 2))),
-    )
-    last = done.catch(() => {})
-    return done
-  }
+function settingsRoutes(router: Router, settings: Settings): void {
   // ComfyUI's own page would otherwise open with a tour and a graph of nodes that are not here.
   const defaults = { 'Comfy.TutorialCompleted': true }
-  router.get('/settings', async (_, response) => void response.json({ ...defaults, ...(await read()) }))
+  router.get('/settings', async (_, response) => void response.json({ ...defaults, ...(await settings.all()) }))
   router.get(
     '/settings/:id',
-    async (request, response) => void response.json(new Map(Object.entries(await read())).get(request.params.id) ?? null),
+    async (request, response) => void response.json(new Map(Object.entries(await settings.all())).get(request.params.id) ?? null),
   )
   router.post('/settings', readRaw, async (request, response) => {
-    await change(parse(z.record(z.string().max(200), z.unknown()), jsonOf(request) ?? {}))
+    await settings.set(parse(z.record(z.string().max(200), z.unknown()), jsonOf(request) ?? {}))
     response.end()
   })
   router.post<{ id: string }>('/settings/:id', readRaw, async (request, response) => {
-    await change({ [request.params.id]: jsonOf(request) ?? null })
+    await settings.set({ [request.params.id]: jsonOf(request) ?? null })
     response.end()
   })
 }

@@ -1,0 +1,115 @@
+import type Database from 'libsql'
+import { transact } from './transact.ts'
+import type { HistoryEntry } from '../history.ts'
+import { createBell, usedBefore, type Job, type JobQueue } from '../queue.ts'
+import { createBatch, lightly } from './batch.ts'
+import { insertHistory } from './history.ts'
+
+/** A job may take the server down with it; one that did so this often is not tried again, or the server would never come up. */
+export const mostAttempts = 3
+
+type Row = { readonly job: string }
+type Running = Row & { readonly prompt_id: string; readonly attempt: number }
+
+/**
+ * The queue as rows of a database. What ran when the process before this one ended waits again, in its old place, under its
+ * old id.
+ */
+export function createSqlQueue(db: Database.Database, capacity: number): JobQueue {
+  recover(db, capacity)
+  const bell = createBell()
+  const jobsIn = db.prepare('SELECT job FROM jobs WHERE state = ? ORDER BY number, sequence')
+  const countIn = db.prepare('SELECT count(*) AS count FROM jobs WHERE state = ?')
+  const known = db.prepare('SELECT 1 FROM jobs WHERE prompt_id = ?')
+  const insert = db.prepare('INSERT INTO jobs (prompt_id, number, job) VALUES (?, ?, ?)')
+  const claim = db.prepare(`
+    UPDATE jobs SET state = 'running', attempt = attempt + 1
+    WHERE sequence = (SELECT sequence FROM jobs WHERE state = 'queued' ORDER BY number, sequence LIMIT 1)
+    RETURNING job`)
+  const drop = db.prepare('DELETE FROM jobs WHERE prompt_id = ?')
+  const dropQueued = db.prepare("DELETE FROM jobs WHERE prompt_id = ? AND state = 'queued' RETURNING job")
+  const dropAllQueued = db.prepare("DELETE FROM jobs WHERE state = 'queued' RETURNING job")
+  const forgetOutputs = db.prepare('DELETE FROM outputs WHERE prompt_id = ?')
+  const release = db.prepare("UPDATE jobs SET state = 'queued', attempt = attempt - 1 WHERE prompt_id = ? AND state = 'running'")
+  const counter = createCounter(db)
+  const together = createBatch(db)
+
+  const read = (rows: readonly unknown[]): Job[] => (rows as readonly Row[]).map(({ job }) => JSON.parse(job) as Job)
+  const count = (state: string) => (countIn.get(state) as { count: number }).count
+  return {
+    nextNumber: async () => counter.next(),
+    add: async job => {
+      await together(() => {
+        insert.run(job.promptId, job.number, JSON.stringify(job))
+        counter.keep()
+      }).catch((error: { code?: string }) => {
+        throw error.code === 'SQLITE_CONSTRAINT_UNIQUE' ? usedBefore(job.promptId) : error
+      })
+      bell.ring()
+    },
+    take: () =>
+      bell.wait(() => {
+        const row = lightly(db, () => claim.get()) as Row | undefined
+        return row && (JSON.parse(row.job) as Job)
+      }),
+    finish: (promptId, entry) =>
+      together(() => {
+        if (entry) insertHistory(db, entry, capacity)
+        drop.run(promptId)
+      }),
+    release: async promptId => {
+      release.run(promptId)
+      bell.ring()
+    },
+    pending: async () => read(jobsIn.all('queued')),
+    running: async () => read(jobsIn.all('running')),
+    count: async () => ({ pending: count('queued'), running: count('running') }),
+    has: async promptId => known.get(promptId) !== undefined,
+    remove: async ids =>
+      transact(db, () => {
+        const taken = read(ids ? ids.flatMap(id => dropQueued.all(id)) : dropAllQueued.all())
+        for (const { promptId } of taken) forgetOutputs.run(promptId)
+        return taken
+      }),
+    close: bell.close,
+  }
+}
+
+/** Numbers are handed out from memory and written with the job that got one: a number without a job may be given again. */
+function createCounter(db: Database.Database) {
+  const row = db.prepare("SELECT value FROM counters WHERE name = 'prompt'").get() as { value: number } | undefined
+  const write = db.prepare("INSERT INTO counters VALUES ('prompt', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+  let value = row?.value ?? 0
+  return { next: () => value++, keep: () => void write.run(value) }
+}
+
+/** After the death of a process: what ran waits again, except for what has taken a process with it too often. */
+function recover(db: Database.Database, capacity: number): void {
+  transact(db, () => {
+    const stuck = db.prepare("SELECT prompt_id, attempt, job FROM jobs WHERE state = 'running'").all() as Running[]
+    for (const { prompt_id, attempt, job } of stuck) {
+      if (attempt < mostAttempts) db.prepare("UPDATE jobs SET state = 'queued' WHERE prompt_id = ?").run(prompt_id)
+      else {
+        insertHistory(db, poisoned(JSON.parse(job) as Job, attempt), capacity)
+        db.prepare('DELETE FROM jobs WHERE prompt_id = ?').run(prompt_id)
+      }
+    }
+  })
+}
+
+function poisoned(job: Job, attempts: number): HistoryEntry {
+  const node = job.outputs[0] ?? ''
+  const data = {
+    prompt_id: job.promptId,
+    node_id: node,
+    node_type: job.prompt[node]?.class_type ?? '',
+    executed: [],
+    exception_type: 'ServerDied',
+    exception_message: `The server died while running this graph ${attempts} times; it is not tried again. Try a smaller image, batch or number of steps`,
+    traceback: [],
+    current_inputs: {},
+    current_outputs: [],
+    timestamp: Date.now(),
+  }
+  return { job, outputs: {}, status: { status_str: 'error', completed: false, messages: [['execution_error', data]] } }
+}

@@ -1,0 +1,72 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { lockFolder } from './database/lock.ts'
+import { databaseFile, openDatabase } from './database/open.ts'
+import { takeOldFiles } from './database/old-files.ts'
+import { createSqlQueue } from './database/queue.ts'
+import { createSqlStore } from './database/store.ts'
+import { createMemoryQueue, type JobQueue } from './queue.ts'
+import { createMemoryStore, historyCapacity, type Store } from './store.ts'
+import { diskError } from './whole-files.ts'
+
+export type Storage = {
+  readonly store: Store
+  readonly queue: JobQueue
+  /** After everybody else: nothing can be remembered any more. */
+  close(): Promise<void>
+}
+
+export type StorageOptions = {
+  /** Folder of this server alone. */
+  readonly data: string
+  /** Jobs that are remembered after they ended. */
+  readonly historyCapacity?: number
+  /** Nothing outlives the process; for tests that need no more. */
+  readonly inMemory?: boolean
+  tell(problem: string): void
+}
+
+/** The one place that knows where queue and memory live. */
+export async function openStorage({
+  data,
+  historyCapacity: capacity = historyCapacity,
+  inMemory = false,
+  tell,
+}: StorageOptions): Promise<Storage> {
+  const lock = await lockData(data)
+  try {
+    if (inMemory) {
+      const store = createMemoryStore(capacity)
+      return { store, queue: createMemoryQueue(store), close: async () => lock.release() }
+    }
+    const db = openDatabase(databaseFile(data))
+    const [store, queue] = [createSqlStore(db, capacity), createSqlQueue(db, capacity)]
+    await takeOldFiles(db, path.join(data, 'user'), tell)
+    return {
+      store,
+      queue,
+      close: async () => {
+        await store.close()
+        lock.release()
+      },
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function lockData(data: string) {
+  const problem = (why: string, cause: unknown) =>
+    new Error(`The data folder ${data} cannot be written: ${why}; choose another folder with --data`, { cause })
+  await mkdir(data, { recursive: true }).catch((error: unknown) => {
+    throw problem((diskError(error, path.basename(data)) as Error).message, error)
+  })
+  try {
+    return lockFolder(data)
+  } catch (error) {
+    const { code = '', message } = error as Error & { code?: string }
+    if (!/^SQLITE|^E[A-Z]+/.test(code) && !message.includes('ConnectionFailed')) throw error
+    throw problem((diskError(error, 'server.pid') as Error).message, error)
+  }
+}
