@@ -14,8 +14,8 @@ export type Runs = {
   remaining(): Promise<number>
   /** What a client that comes back missed of its running job. */
   resume(clientId: string): { messages: readonly ServerMessage[]; frame?: PreviewFrame } | undefined
-  /** Interrupts what runs and takes nothing new; resolves when the last job has ended. */
-  close(): Promise<void>
+  /** Takes nothing new, and interrupts what still runs after `grace` ms (default 0); resolves when the last job has ended. */
+  close(options?: { readonly grace?: number }): Promise<void>
 }
 
 type Parts = {
@@ -31,7 +31,6 @@ type Current = {
   node?: string
   nodes?: Record<string, NodeProgress>
   frame?: PreviewFrame
-  beganAt: number
 }
 
 /** Takes jobs from the queue one after the other, has them run, and tells those who asked for them. */
@@ -60,7 +59,7 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
   }
 
   const runOne = async (job: Job) => {
-    const run: Current = { job, messages: [], beganAt: Date.now() }
+    const run: Current = { job, messages: [] }
     current = run
     const { status, outputs } = await runner.run(job, event => hear(run, event))
     const completed = status === 'success'
@@ -71,7 +70,6 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
     // Clients ask for the history the moment they see this.
     if (job.clientId !== undefined)
       sockets().send({ type: 'executing', data: { node: null, prompt_id: job.promptId } }, job.clientId)
-    log('job ended', { prompt_id: job.promptId, status, ms: Date.now() - run.beganAt })
   }
   const loop = async () => {
     for (let job = await queue.take(); job && !closed; job = await queue.take())
@@ -109,11 +107,13 @@ export function createRuns({ queue, store, runner, sockets, log }: Parts): Runs 
       if (node !== undefined) messages.push({ type: 'executing', data: { node, display_node: node, prompt_id: job.promptId } })
       return { messages, frame }
     },
-    close: async () => {
+    close: async ({ grace = 0 } = {}) => {
       closed = true
       queue.close()
-      if (current) runner.cancel(current.job.promptId)
+      const interrupt = () => current && runner.cancel(current.job.promptId)
+      const timer = grace > 0 ? setTimeout(interrupt, grace) : void interrupt()
       await looping
+      clearTimeout(timer)
     },
   }
 }

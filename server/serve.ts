@@ -7,10 +7,14 @@ import { describe } from '../nodes/describe.ts'
 import type { Catalog } from '../nodes/node.ts'
 import { createApp, type Parts } from './app.ts'
 import { createAtlases } from './atlas.ts'
+import { limits as defaultLimits } from './body.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
+import { createHealth, defaultReserve } from './health.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
 import { createNames } from './names.ts'
+import { createMetrics } from './metrics.ts'
+import { observed } from './observe.ts'
 import { createMemoryQueue } from './queue.ts'
 import { features } from './routes/info.ts'
 import type { Runner } from './runner.ts'
@@ -33,6 +37,12 @@ export type ServeOptions = Partial<GuardOptions> & {
   readonly editor: string
   readonly log?: Logger
   readonly socketLimits?: Partial<SocketLimits>
+  /** Jobs that may wait at once (1000), and that are remembered (10,000). */
+  readonly queueLimit?: number
+  readonly historyLimit?: number
+  /** Bytes an upload may have (100 MiB), and that have to stay free on the disk (512 MiB). */
+  readonly uploadLimit?: number
+  readonly minimumFreeDisk?: number
 }
 
 /** What runs the graphs; made once the folders are known. */
@@ -42,7 +52,8 @@ export type RunningServer = {
   /** What to open in a browser; holds the token when there is one. */
   readonly url: string
   readonly port: number
-  close(): Promise<void>
+  /** Takes no new jobs, gives the running one `grace` ms (default 0), then ends everything. */
+  close(options?: { readonly grace?: number }): Promise<void>
 }
 
 const isImage = (name: string) => /\.(png|jpe?g|webp)$/i.test(name)
@@ -54,12 +65,19 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   const log = options.log ?? pino({ level: 'silent' })
   const roots = await prepareFolders(options)
   const files = createFiles(roots)
-  const runner = makeRunner({ files, log })
   const queue = createMemoryQueue()
-  const store = createMemoryStore()
+  const store = createMemoryStore(options.historyLimit)
+  const limits = { queue: options.queueLimit ?? 1000, upload: options.uploadLimit ?? defaultLimits.upload }
   let sockets: Sockets | undefined = undefined
+  const metrics = createMetrics({ queue, sockets: () => sockets! })
+  const runner = observed(makeRunner({ files, log }), { log, metrics, isKnown: type => catalog.has(type) })
+  const reserve = options.minimumFreeDisk ?? defaultReserve
+  const health = createHealth({ folder: path.resolve(options.data), reserve, runner })
   const runs = createRuns({ queue, store, runner, sockets: () => sockets!, log: (message, data) => log.info(data, message) })
-  sockets = createSockets({ queueRemaining: runs.remaining, resume: runs.resume, features }, options.socketLimits)
+  sockets = createSockets(
+    { queueRemaining: runs.remaining, resume: runs.resume, features: features(limits) },
+    options.socketLimits,
+  )
   const objectInfo: Parts['objectInfo'] = async () =>
     describe(catalog, {
       input: await files.list('input', isImage),
@@ -73,10 +91,11 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
     atlases: createAtlases(files),
     suggest: name => runner.suggest(name),
   })
-  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
+  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo, limits }
 
   const guard = createGuard({ ...options, host })
-  const app = createApp(parts, { guard, editor: options.editor, log })
+  const openGuard = createGuard({ ...options, host, token: undefined })
+  const app = createApp(parts, { guard, openGuard, health, metrics, editor: options.editor, log })
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,
@@ -84,7 +103,10 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   server.maxConnections = 1000
   server.on('upgrade', (request, socket, head) => {
     const verdict = guard({ method: 'GET', url: request.url ?? '', headers: request.headers, upgrade: true })
-    if (!verdict.ok) return refuseUpgrade(socket, verdict.status, verdict.reason)
+    if (!verdict.ok) {
+      metrics.refused(verdict.why)
+      return refuseUpgrade(socket, verdict.status, verdict.reason)
+    }
     if (!/^(\/api)?\/ws(\?|$)/.test(request.url ?? '')) return refuseUpgrade(socket, 404, 'Not found')
     sockets.accept(request, socket, head)
   })
@@ -96,9 +118,11 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   return {
     port,
     url: `http://${shownHost.includes(':') ? `[${shownHost}]` : shownHost}:${port}/${options.token ? `?token=${encodeURIComponent(options.token)}` : ''}`,
-    close: async () => {
+    close: async ({ grace = 0 } = {}) => {
+      health.drain()
+      // It goes on answering while the last job runs: whoever waits for that asks here.
+      await stop({ runs, runner, sockets, temp: roots.temp[0], grace })
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
-      await stop({ runs, runner, sockets, temp: roots.temp[0] })
       setTimeout(() => server.closeAllConnections(), 500).unref()
       server.closeIdleConnections()
       await closed
@@ -138,20 +162,22 @@ function listen(server: Server, port: number, host: string): Promise<number> {
   })
 }
 
-/** The running job is interrupted and gets its last word; then the worker, then the sockets. */
+/** The running job is interrupted when its time is up and gets its last word; then the worker, then the sockets. */
 async function stop({
   runs,
   runner,
   sockets,
   temp,
+  grace = 0,
 }: {
   runs: Runs
   runner: Runner
   sockets: Sockets
   temp: string
+  grace?: number
 }): Promise<void> {
-  const ended = runs.close()
-  await Promise.race([ended, new Promise(resolve => setTimeout(resolve, 3000).unref())])
+  const ended = runs.close({ grace })
+  await Promise.race([ended, new Promise(resolve => setTimeout(resolve, grace + 3000).unref())])
   await runner.close()
   await ended
   sockets.close()

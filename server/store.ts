@@ -26,7 +26,7 @@ export type Store = {
 }
 
 /** History in memory, lost at the end of the process; the oldest entries make room beyond `capacity`. */
-export function createMemoryStore(capacity = 1000): Store {
+export function createMemoryStore(capacity = 10_000): Store {
   const entries = new Map<string, HistoryEntry>()
   return {
     add: async entry => {

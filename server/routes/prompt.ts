@@ -9,8 +9,6 @@ import type { HistoryEntry } from '../store.ts'
 import type { Parts } from '../app.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-/** Jobs that may wait at once. */
-const longestQueue = 1000
 
 const submission = z.object({
   prompt: z.unknown().optional(),
@@ -27,7 +25,7 @@ const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()
 const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(router: Router, { runs, queue, store, objectInfo }: Parts): void {
+export function promptRoutes(router: Router, { runs, queue, store, objectInfo, limits }: Parts): void {
   let counter = 0
 
   router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
@@ -39,9 +37,9 @@ export function promptRoutes(router: Router, { runs, queue, store, objectInfo }:
     const targets = body.partial_execution_targets ?? undefined
     const checked = problems(parsePrompt(body.prompt), await objectInfo(), { targets })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
-    if ((await queue.pending()).length >= longestQueue) {
+    if ((await queue.pending()).length >= limits.queue) {
       response.set('Retry-After', '10')
-      throw new BadRequest('queue_full', `${longestQueue} jobs wait already; try again when some are done`, 429)
+      throw new BadRequest('queue_full', `${limits.queue} jobs wait already; try again when some are done`, 429)
     }
     const promptId = body.prompt_id ?? randomUUID()
     if (await isKnown(promptId))
