@@ -139,6 +139,9 @@ export const environmentName = (name: string): string => `PATRONUS_${name.toUppe
 export const defaultOf = (entry: Entry): unknown =>
   'default' in entry ? entry.default : entry.kind === 'flag' ? false : isList(entry) ? [] : undefined
 
+export const defaultSettings = (): Settings =>
+  Object.fromEntries(configurationList.map(entry => [keyOf(entry.name), defaultOf(entry)])) as Settings
+
 export const isList = ({ kind }: Entry): boolean => kind === 'texts' || kind === 'folders'
 
 /** What an entry takes, in words. */

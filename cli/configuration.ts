@@ -110,7 +110,9 @@ async function readOptions(file: string, isAsked: boolean): Promise<Record<strin
     throw new Failure(`${file}: wanted JSON, such as {"port": 8188}, got something else${place && ` ${place}`}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Failure(`${file}: wanted an object of options, such as {"port": 8188}, got ${got(value)}`)
+    throw new Failure(
+      `${file}: wanted an object of options, such as {"port": 8188}, got ${value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`}`,
+    )
   return value as Record<string, unknown>
 }
 
