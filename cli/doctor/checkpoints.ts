@@ -13,7 +13,7 @@ export async function checkpointFindings(folders: readonly string[], shipped: st
   const seen = new Set<string>()
   for (const folder of [...folders, shipped]) {
     const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => error)
-    if (names instanceof Error) {
+    if (!Array.isArray(names)) {
       if (folder !== shipped)
         findings.push(
           problem('checkpoints', `${folder} cannot be read (${names.code})`, 'correct --checkpoints, or make the folder'),
