@@ -63,16 +63,16 @@ export async function deviceFindings(wish: DeviceName): Promise<Finding[]> {
     const seen = findDevices().map(({ device, available, detail }) =>
       available ? ok(`device ${device}`, detail) : note(`device ${device}`, `not here: ${detail}`),
     )
-    return [...seen, await chosen(() => chooseDevice(wish), wish)]
+    return [...seen, await chosen(() => chooseDevice(wish))]
   } catch (error) {
     return [problem('devices', `cannot be looked for: ${messageOf(error)}`, 'npm ci')]
   }
 }
 
-async function chosen(choose: () => Promise<{ device: string; reason: string }>, wish: DeviceName): Promise<Finding> {
+async function chosen(choose: () => Promise<{ device: string; reason: string }>): Promise<Finding> {
   try {
     const { device, reason } = await choose()
-    return ok('device', `${wish} is ${device} (${reason.replace(/^auto: /, '')})`)
+    return ok('device', `${device} (${reason})`)
   } catch (error) {
     return problem('device', messageOf(error), 'choose another with --device; auto takes the best that starts')
   }
