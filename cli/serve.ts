@@ -55,7 +55,7 @@ const serverOptions = (settings: Settings) => ({
   allowedHosts: settings.allowHost,
   allowedOrigins: settings.allowOrigin,
   queueLimit: settings.queueLimit,
-  historyLimit: settings.historyLimit,
+  historyCapacity: settings.historyLimit,
   uploadLimit: settings.uploadLimit * mebi,
   minimumFreeDisk: settings.minimumFreeDisk * mebi,
 })

@@ -8,7 +8,7 @@ import { createChildRunner } from './child-runner.ts'
 import { createLog } from './log.ts'
 import { serve, type RunningServer, type ServeOptions } from './serve.ts'
 
-export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyLimit' | 'uploadLimit' | 'minimumFreeDisk'> & {
+export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyCapacity' | 'uploadLimit' | 'minimumFreeDisk'> & {
   /** The script that calls `runWorkerProcess`: it knows where data sets come from (cli/worker-main.ts). */
   readonly worker: string
   /** Default 127.0.0.1. Anything beyond this machine wants a token. */

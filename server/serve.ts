@@ -39,7 +39,7 @@ export type ServeOptions = Partial<GuardOptions> & {
   readonly socketLimits?: Partial<SocketLimits>
   /** Jobs that may wait at once (1000), and that are remembered (10,000). */
   readonly queueLimit?: number
-  readonly historyLimit?: number
+  readonly historyCapacity?: number
   /** Bytes an upload may have (100 MiB), and that have to stay free on the disk (512 MiB). */
   readonly uploadLimit?: number
   readonly minimumFreeDisk?: number
@@ -66,7 +66,7 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   const roots = await prepareFolders(options)
   const files = createFiles(roots)
   const queue = createMemoryQueue()
-  const store = createMemoryStore(options.historyLimit)
+  const store = createMemoryStore(options.historyCapacity)
   const limits = { queue: options.queueLimit ?? 1000, upload: options.uploadLimit ?? defaultLimits.upload }
   let sockets: Sockets | undefined = undefined
   const metrics = createMetrics({ queue, sockets: () => sockets! })

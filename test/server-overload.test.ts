@@ -62,7 +62,7 @@ test('beyond what may wait a graph is refused with 429 and Retry-After; none tha
 })
 
 test('only so many ended jobs are remembered as the server was told', async () => {
-  const server = await testServer({ historyLimit: 3 })
+  const server = await testServer({ historyCapacity: 3 })
   const client = await connect(server)
   const ids: string[] = []
   for (let i = 0; i < 5; i++) {
