@@ -8,6 +8,7 @@ import { benchCommand } from './bench.ts'
 import { couplingsCommand } from './couplings.ts'
 import { dataCommand } from './data.ts'
 import { diagnoseCommand } from './diagnose.ts'
+import { doctorCommand } from './doctor.ts'
 import { emergenceCommand } from './emergence.ts'
 import { exportOnnxCommand } from './export-onnx.ts'
 import { describeError, Failure } from './failure.ts'
@@ -48,6 +49,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(emergenceCommand())
     .addCommand(reproduceCommand(house))
     .addCommand(benchCommand(house))
+    .addCommand(doctorCommand(house))
   for (const command of program.commands) command.copyInheritedSettings(program)
   await program.parseAsync(argv)
 }

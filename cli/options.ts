@@ -8,9 +8,9 @@ import type { DeviceName } from '../engine/device.ts'
 /** The same lists as engine/device.ts has; that file is not loaded just to print help. */
 const compiled = ['auto', 'cuda', 'webgpu', 'cpu'] as const satisfies readonly DeviceName[]
 const eager = ['tfjs-node-gpu', 'tfjs-node', 'tfjs-cpu'] as const satisfies readonly DeviceName[]
+export const deviceNames = [...compiled, ...eager] as const
 
-export const deviceOption = (): Option =>
-  new Option('--device <name>', 'where networks run').choices([...compiled, ...eager]).default('auto')
+export const deviceOption = (): Option => new Option('--device <name>', 'where networks run').choices(deviceNames).default('auto')
 /** Gradient steps are always compiled. */
 export const trainingDeviceOption = (): Option =>
   new Option('--device <name>', 'where networks run').choices(compiled).default('auto')

@@ -1,74 +1,78 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command, Option } from 'commander'
-import type { DeviceName } from '../engine/device.ts'
+import { Command } from 'commander'
+import type { Logger } from 'pino'
 import type { CheckpointSummary, DeviceReport } from '../server/protocol.ts'
 import type { RunningServer } from '../server/serve.ts'
-import { collected, deviceOption, whole } from './options.ts'
+import { readConfiguration, withConfiguration } from './configuration.ts'
+import type { Settings } from './configuration-list.ts'
 import { onStopSignals } from './signals.ts'
 import { workerScript } from './worker-script.ts'
 
-type ServeOptions = {
-  readonly port: number
-  readonly host: string
-  readonly data: string
-  readonly checkpoints?: readonly string[]
-  readonly device: DeviceName
-  readonly token?: string
-  readonly allowHost?: readonly string[]
-  readonly allowOrigin?: readonly string[]
-  readonly open?: boolean
-  readonly verbose?: boolean
-  readonly conformanceNodes?: boolean
-}
-
 /** `patronus serve`: the editor and its server, until Ctrl-C. */
 export const serveCommand = (): Command =>
-  new Command('serve')
-    .description('start the server with the editor page')
-    .option('-p, --port <number>', 'port; 0 takes any free one', whole(0, 65_535), 8188)
-    .option('--host <address>', 'address to listen on; anything beyond this machine wants a token', '127.0.0.1')
-    .option('--data <folder>', 'folder for input, output and user files', 'data')
-    .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
-    .addOption(deviceOption())
-    .option('--token <secret>', 'ask every client for this (default: $PATRONUS_TOKEN)')
-    .option('--allow-host <name>', 'another name the server answers to, as behind a proxy; repeatable', collected)
-    .option('--allow-origin <origin>', 'another page that may use it, such as https://lab.example; repeatable', collected)
-    .option('--open', 'open the page in a browser')
-    .option('--verbose', 'log every request and job, as JSON lines on stderr')
-    .addOption(new Option('--conformance-nodes', 'load tiny nodes that test suites drive the executor with').hideHelp())
-    .action(serve)
+  withConfiguration(new Command('serve').description('start the server with the editor page')).action(serve)
 
-async function serve(options: ServeOptions): Promise<void> {
-  const [{ startServer }, { pino }] = await Promise.all([import('../server/main.ts'), import('pino')])
-  const { port, host, data, checkpoints, device, token = process.env.PATRONUS_TOKEN || undefined } = options
-  const log = pino({ level: options.verbose ? 'info' : 'warn' }, pino.destination(2))
-  const server = await startServer({
-    worker: workerScript,
-    port,
-    host,
-    data,
-    checkpoints,
-    device,
-    token,
-    allowedHosts: options.allowHost,
-    allowedOrigins: options.allowOrigin,
-    conformanceNodes: options.conformanceNodes,
-    log,
-  })
+async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const { settings, strangers } = await readConfiguration(flags)
+  const [{ startServer }, { createLog }] = await Promise.all([import('../server/main.ts'), import('../server/log.ts')])
+  const { token, grace } = settings
+  const log = createLog(logLevel(settings))
+  dieOf(log)
+  for (const name of strangers) log.warn({ name }, 'this variable is no option; `patronus doctor` says which are')
+  const server = await startServer({ worker: workerScript, ...serverOptions(settings), log })
   // Told first, so that a person can open the page while the device and the networks are being made ready.
-  process.stdout.write(`Patronus Nodes is at ${server.url}\n`)
+  process.stdout.write(`Patronus Nodes is at ${shownAddress(server.url, token)}\n`)
   const stopped = new Promise<void>(resolve => {
     onStopSignals(() => {
-      process.stderr.write('\nStopping…\n')
+      process.stderr.write(`\nStopping… a graph that runs has ${grace} s; Ctrl-C again stops at once.\n`)
       resolve()
-    })
+    }, 1)
   })
-  if (options.open) openPage(server.url)
+  if (settings.open) openPage(server.url)
   await Promise.race([stopped, introduce(server, token).catch((error: Error) => process.stderr.write(`${error.message}\n`))])
   await stopped
-  await server.close()
+  // What hangs in spite of everything must not keep a supervisor waiting.
+  setTimeout(() => process.exit(1), (grace + 20) * 1000).unref()
+  await server.close({ grace: grace * 1000 })
+  // A fetch of `introduce` or a page that is being opened may still hold the event loop.
+  process.exit(0)
 }
+
+const logLevel = ({ logLevel, verbose }: Settings): Settings['logLevel'] =>
+  verbose && ['silent', 'error', 'warn'].includes(logLevel) ? 'info' : logLevel
+
+const mebi = 1 << 20
+
+/** The settings as the server takes them. */
+const serverOptions = (settings: Settings) => ({
+  port: settings.port,
+  host: settings.host,
+  data: settings.data,
+  checkpoints: settings.checkpoints,
+  device: settings.device,
+  token: settings.token,
+  allowedHosts: settings.allowHost,
+  allowedOrigins: settings.allowOrigin,
+  queueLimit: settings.queueLimit,
+  historyCapacity: settings.historyLimit,
+  uploadLimit: settings.uploadLimit * mebi,
+  minimumFreeDisk: settings.minimumFreeDisk * mebi,
+  conformanceNodes: settings.conformanceNodes,
+})
+
+/** A process whose state nobody knows any more must not go on: whoever started it starts it again, and the queue with it. */
+function dieOf(log: Logger): void {
+  process.on('uncaughtException', error => {
+    log.fatal({ err: error }, 'something went wrong in the server itself; it ends')
+    if (log.level === 'silent') process.stderr.write(`${error.stack ?? String(error)}\n`)
+    process.exit(1)
+  })
+}
+
+/** With its token only on a terminal: what is written elsewhere is kept, and a log is no place for it. */
+const shownAddress = (url: string, token: string | undefined): string =>
+  token === undefined || process.stdout.isTTY ? url : `${new URL('/', url).href} (it asks for its token)`
 
 /** Which checkpoints there are, where networks run and why; then, when the first checkpoint is warm, that. */
 async function introduce(server: RunningServer, token: string | undefined): Promise<void> {

@@ -7,8 +7,11 @@ import type { Checkpoints } from './checkpoints.ts'
 import type { Disk } from './disk.ts'
 import type { Files } from './files.ts'
 import { cookieName, type GuardRequest, type Verdict } from './guard.ts'
+import { alive, ready, refusedWhileDraining, scraped, type Health } from './health.ts'
+import type { Metrics } from './metrics.ts'
 import { answerFor } from './problem.ts'
 import type { JobQueue } from './queue.ts'
+import { countProblem, logged } from './requests.ts'
 import { fileRoutes } from './routes/files.ts'
 import { infoRoutes } from './routes/info.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -28,26 +31,38 @@ export type Parts = {
   readonly disk: Disk
   readonly runner: Runner
   readonly checkpoints: Checkpoints
+  /** How many jobs may wait, and how many bytes an upload may have. */
+  readonly limits: { readonly queue: number; readonly upload: number }
   /** The catalog as `/object_info` says it, with the files that lie in the folders now; or some of its classes. */
   objectInfo(types?: Iterable<string>): Promise<ObjectInfo>
   /** The check of a node class of its own values, where it has one. */
   validatorOf(type: string): Validator | undefined
 }
 
+type Guard = (request: GuardRequest) => Verdict
 export type AppOptions = {
-  readonly guard: (request: GuardRequest) => Verdict
+  readonly guard: Guard
+  /** The same rules without the token, for `/healthz`. */
+  readonly openGuard: Guard
+  readonly health: Health
+  readonly metrics: Metrics
   /** The built page. */
   readonly editor: string
   readonly log: Logger
 }
 
 /** Everything the server can be asked: the guard, the routes (bare and under /api), the page. Made from parts, so a test makes it from others. */
-export function createApp(parts: Parts, { guard, editor, log }: AppOptions): Express {
+export function createApp(parts: Parts, { guard, openGuard, health, metrics, editor, log }: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('etag', false)
-  app.use(logged(log), guarded(guard), safeHeaders)
+  app.use(logged(log))
+  app.get('/healthz', guarded(openGuard, metrics), safeHeaders, alive)
+  app.use(guarded(guard, metrics), safeHeaders)
+  app.get('/readyz', ready(health))
+  app.get('/metrics', scraped(metrics))
+  app.post(['/prompt', '/api/prompt'], refusedWhileDraining(health, metrics))
 
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())
@@ -56,27 +71,16 @@ export function createApp(parts: Parts, { guard, editor, log }: AppOptions): Exp
   app.use(router)
   app.use(pageFrom(editor))
   app.use((_, response) => void response.status(404).type('text/plain').send('404: Not Found'))
-  app.use(answerErrors(log))
+  app.use(answerErrors(log, metrics))
   return app
 }
 
-/** One line a request, without its query: that may hold the token. */
-const logged =
-  (log: Logger): RequestHandler =>
-  (request, response, next) => {
-    const began = performance.now()
-    const { method, path } = request
-    response.once('finish', () =>
-      log.info({ method, path, status: response.statusCode, ms: Math.round(performance.now() - began) }, 'request'),
-    )
-    next()
-  }
-
 const guarded =
-  (guard: AppOptions['guard']): RequestHandler =>
+  (guard: Guard, metrics: Metrics): RequestHandler =>
   (request, response, next) => {
     const verdict = guard({ method: request.method, url: request.originalUrl, headers: request.headers })
     if (!verdict.ok) {
+      metrics.refused(verdict.why)
       if (verdict.status === 401) response.set('WWW-Authenticate', 'Bearer')
       return void response.status(verdict.status).type('text/plain').send(verdict.reason)
     }
@@ -142,10 +146,11 @@ function pageFrom(folder: string): RequestHandler {
 }
 
 const answerErrors =
-  (log: Logger): ErrorRequestHandler =>
+  (log: Logger, metrics: Metrics): ErrorRequestHandler =>
   (error, request, response, next) => {
     if (response.headersSent) return next(error)
     const { status, body } = error instanceof GraphError ? { status: 400, body: graphAnswer(error) } : answerFor(error)
+    countProblem(metrics, request.path, status, body.error.type)
     if (status >= 500) log.error({ err: error, method: request.method, path: request.path }, 'request failed')
     response.status(status).json(body)
   }

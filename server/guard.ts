@@ -22,7 +22,8 @@ export type GuardRequest = {
   readonly upgrade?: boolean
 }
 export type Verdict =
-  { readonly ok: true; readonly byQuery?: boolean } | { readonly ok: false; readonly status: 401 | 403; readonly reason: string }
+  | { readonly ok: true; readonly byQuery?: boolean }
+  | { readonly ok: false; readonly status: 401 | 403; readonly why: 'host' | 'origin' | 'token'; readonly reason: string }
 
 export const cookieName = 'patronus_token'
 
@@ -60,20 +61,25 @@ export function createGuard({
   // An address cannot be rebound, only a name can; beyond loopback the token decides.
   const hostAllowed = (name: string | undefined) => name !== undefined && (names.has(name) || (everywhere && isIP(name) > 0))
 
-  const refusal = (status: 401 | 403, reason: string): Verdict => ({ ok: false, status, reason })
+  const refusal = (why: 'host' | 'origin' | 'token', reason: string): Verdict => ({
+    ok: false,
+    status: why === 'token' ? 401 : 403,
+    why,
+    reason,
+  })
   return request => {
     const { headers } = request
     if (!hostAllowed(hostName(headers.host)))
-      return refusal(403, 'This host name is not one the server answers to; start it with --allow-host NAME')
+      return refusal('host', 'This host name is not one the server answers to; start it with --allow-host NAME')
     if (headers.origin !== undefined && !originAllowed(headers.origin, headers.host!, origins))
-      return refusal(403, 'Requests from pages of another origin are refused; start the server with --allow-origin ORIGIN')
+      return refusal('origin', 'Requests from pages of another origin are refused; start the server with --allow-origin ORIGIN')
     const listed = headers.origin !== undefined && origins.has(originOf(headers.origin) ?? '')
-    if (!listed && !siteAllowed(request)) return refusal(403, 'Requests made by pages of another site are refused')
+    if (!listed && !siteAllowed(request)) return refusal('origin', 'Requests made by pages of another site are refused')
     if (!token) return { ok: true }
     const given = givenTokens(request)
     if (given.header.some(text => same(text, token))) return { ok: true }
     if (given.query !== undefined && same(given.query, token)) return { ok: true, byQuery: true }
-    return refusal(401, 'This server wants its token: open the address it printed, or send Authorization: Bearer TOKEN')
+    return refusal('token', 'This server wants its token: open the address it printed, or send Authorization: Bearer TOKEN')
   }
 }
 

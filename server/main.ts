@@ -2,12 +2,13 @@ import type { DeviceName } from '../engine/device.ts'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { catalogOf } from '../nodes/index.ts'
 import { createChildRunner } from './child-runner.ts'
-import { serve, type RunningServer } from './serve.ts'
+import { createLog } from './log.ts'
+import { serve, type RunningServer, type ServeOptions } from './serve.ts'
 
-export type ServerOptions = {
+export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyCapacity' | 'uploadLimit' | 'minimumFreeDisk'> & {
   /** The script that calls `runWorkerProcess`: it knows where data sets come from (cli/worker-main.ts). */
   readonly worker: string
   /** Default 127.0.0.1. Anything beyond this machine wants a token. */
@@ -32,7 +33,7 @@ export type ServerOptions = {
 /** The server as people start it: the real catalog, networks in a process of their own, the shipped files of this house. */
 export function startServer(options: ServerOptions): Promise<RunningServer> {
   const house = findHouse()
-  const log = options.log === 'silent' ? pino({ level: 'silent' }) : (options.log ?? pino())
+  const log = options.log === 'silent' || !options.log ? createLog(options.log ?? 'info') : options.log
   const own = options.checkpoints ?? []
   const nodes = { conformance: options.conformanceNodes }
   return serve(

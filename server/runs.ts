@@ -36,7 +36,6 @@ type Current = {
   node?: string
   nodes?: Record<string, NodeProgress>
   frame?: PreviewFrame
-  beganAt: number
   /** Ended by us, not by anybody who asked for that: it is to go on later. */
   isPutOff?: boolean
 }
@@ -76,7 +75,7 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
   }
 
   const runOne = async (job: Job) => {
-    const run: Current = { job, messages: [], beganAt: Date.now() }
+    const run: Current = { job, messages: [] }
     current = run
     const { status, outputs } = await runner.run(job, event => hear(run, event))
     if (run.isPutOff && status === 'interrupted') {
@@ -90,7 +89,6 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
     // Clients ask for the history the moment they see this.
     if (job.clientId !== undefined)
       sockets().send({ type: 'executing', data: { node: null, prompt_id: job.promptId } }, job.clientId)
-    log('job ended', { prompt_id: job.promptId, status, ms: Date.now() - run.beganAt })
   }
   /** A disk that is full now has space later: what must be written is tried until it is, or the server stops. */
   const insist = async <T>(what: string, work: () => Promise<T>): Promise<T> => {

@@ -6,12 +6,16 @@ import { pino, type Logger } from 'pino'
 import type { Catalog } from '../nodes/node.ts'
 import { createApp, type Parts } from './app.ts'
 import { createAtlases } from './atlas.ts'
+import { limits as defaultLimits } from './body.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createDisk } from './disk.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
+import { createHealth } from './health.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
 import { createNames, shownNames } from './names.ts'
+import { createMetrics } from './metrics.ts'
 import { createObjectInfo } from './object-info.ts'
+import { observed } from './observe.ts'
 import type { Keeper } from './output-names.ts'
 import { features } from './routes/info.ts'
 import type { Runner } from './runner.ts'
@@ -39,6 +43,10 @@ export type ServeOptions = Partial<GuardOptions> & {
   /** Queue, history, settings and names end with the process. */
   readonly inMemory?: boolean
   readonly socketLimits?: Partial<SocketLimits>
+  /** Jobs that may wait at once; default 1000. */
+  readonly queueLimit?: number
+  /** Bytes an upload may have; default 100 MiB. */
+  readonly uploadLimit?: number
 }
 
 /** What runs the graphs; made once the folders are known. */
@@ -48,7 +56,8 @@ export type RunningServer = {
   /** What to open in a browser; holds the token when there is one. */
   readonly url: string
   readonly port: number
-  close(): Promise<void>
+  /** Takes no new jobs, gives the running one `grace` ms (default 0), then ends everything. */
+  close(options?: { readonly grace?: number }): Promise<void>
 }
 
 /** Puts the parts together and opens the port. The one place where they meet; `main.ts` says which they are. */
@@ -78,8 +87,12 @@ async function serveFrom(
   void sweepDrafts([roots.output[0], roots.input[0], roots.user[0], roots.artefacts[0]], Date.now()).catch(() => {})
   const names = createNames(store.names, files)
   const keeper: Keeper = { shownNames: id => shownNames(names, id), claim: store.outputs.claim }
-  const runner = makeRunner({ files, log, keeper })
+  const limits = { queue: options.queueLimit ?? 1000, upload: options.uploadLimit ?? defaultLimits.upload }
   let sockets: Sockets | undefined = undefined
+  const metrics = createMetrics({ queue, sockets: () => sockets! })
+  const runner = observed(makeRunner({ files, log, keeper }), { log, metrics, isKnown: type => catalog.has(type) })
+  const disk = createDisk([path.resolve(options.data), roots.output[0]], options.minimumFreeDisk)
+  const health = createHealth({ folder: path.resolve(options.data), reserve: disk.minimum, runner, store })
   const runs = createRuns({
     queue,
     runner,
@@ -87,7 +100,10 @@ async function serveFrom(
     log: (message, data) => log.info(data, message),
     warn: (message, data) => log.warn(data, message),
   })
-  sockets = createSockets({ queueRemaining: runs.remaining, resume: runs.resume, features }, options.socketLimits)
+  sockets = createSockets(
+    { queueRemaining: runs.remaining, resume: runs.resume, features: features(limits) },
+    options.socketLimits,
+  )
   const objectInfo = createObjectInfo(catalog, files)
   const checkpoints = createCheckpoints({
     files,
@@ -96,11 +112,11 @@ async function serveFrom(
     suggest: name => runner.suggest(name),
   })
   const validatorOf: Parts['validatorOf'] = type => catalog.get(type)?.validate
-  const disk = createDisk([path.resolve(options.data), roots.output[0]], options.minimumFreeDisk)
-  const parts: Parts = { runs, queue, store, files, disk, runner, checkpoints, objectInfo, validatorOf }
+  const parts: Parts = { runs, queue, store, files, disk, runner, checkpoints, objectInfo, validatorOf, limits }
 
   const guard = createGuard({ ...options, host })
-  const app = createApp(parts, { guard, editor: options.editor, log })
+  const openGuard = createGuard({ ...options, host, token: undefined })
+  const app = createApp(parts, { guard, openGuard, health, metrics, editor: options.editor, log })
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,
@@ -108,7 +124,10 @@ async function serveFrom(
   server.maxConnections = 1000
   server.on('upgrade', (request, socket, head) => {
     const verdict = guard({ method: 'GET', url: request.url ?? '', headers: request.headers, upgrade: true })
-    if (!verdict.ok) return refuseUpgrade(socket, verdict.status, verdict.reason)
+    if (!verdict.ok) {
+      metrics.refused(verdict.why)
+      return refuseUpgrade(socket, verdict.status, verdict.reason)
+    }
     if (!/^(\/api)?\/ws(\?|$)/.test(request.url ?? '')) return refuseUpgrade(socket, 404, 'Not found')
     sockets.accept(request, socket, head)
   })
@@ -120,9 +139,11 @@ async function serveFrom(
   return {
     port,
     url: `http://${shownHost.includes(':') ? `[${shownHost}]` : shownHost}:${port}/${options.token ? `?token=${encodeURIComponent(options.token)}` : ''}`,
-    close: async () => {
+    close: async ({ grace = 0 } = {}) => {
+      health.drain()
+      // It goes on answering while the last job runs: whoever waits for that asks here.
+      await stop({ runs, runner, sockets, temp: roots.temp[0], grace })
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
-      await stop({ runs, runner, sockets, temp: roots.temp[0] })
       setTimeout(() => server.closeAllConnections(), 500).unref()
       server.closeIdleConnections()
       await closed
@@ -163,20 +184,22 @@ function listen(server: Server, port: number, host: string): Promise<number> {
   })
 }
 
-/** The running job is interrupted and gets its last word; then the worker, then the sockets. */
+/** The running job is interrupted when its time is up and gets its last word; then the worker, then the sockets. */
 async function stop({
   runs,
   runner,
   sockets,
   temp,
+  grace = 0,
 }: {
   runs: Runs
   runner: Runner
   sockets: Sockets
   temp: string
+  grace?: number
 }): Promise<void> {
-  const ended = runs.close()
-  await Promise.race([ended, new Promise(resolve => setTimeout(resolve, 3000).unref())])
+  const ended = runs.close({ grace })
+  await Promise.race([ended, new Promise(resolve => setTimeout(resolve, grace + 3000).unref())])
   await runner.close()
   await ended
   sockets.close()

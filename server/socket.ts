@@ -35,6 +35,8 @@ export type Sockets = {
   preview(frame: PreviewFrame, clientId: string): void
   /** Unsent bytes of a client; for tests and metrics. */
   buffered(clientId: string): number
+  /** For metrics. */
+  stats(): { readonly clients: number; readonly buffered: number; readonly droppedPreviews: number }
   close(): void
 }
 
@@ -58,6 +60,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   const server = new WebSocketServer({ noServer: true, maxPayload: 1 << 20, maxFragments: 64, maxBufferedChunks: 1024 })
   const clients = new Map<string, Client>()
   const open = new Set<Client>()
+  let droppedPreviews = 0
 
   const write = (client: Client, data: string | Buffer) => {
     if (client.socket.readyState !== WebSocket.OPEN) return
@@ -71,8 +74,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   }
   const tell = (client: Client, message: ServerMessage) => write(client, JSON.stringify(message))
   const show = (client: Client, frame: PreviewFrame) => {
-    if (client.socket.bufferedAmount <= limits.skipAbove)
-      write(client, client.metadata ? frameWithMetadata(frame) : plainFrame(frame))
+    if (client.socket.bufferedAmount > limits.skipAbove) return void droppedPreviews++
+    write(client, client.metadata ? frameWithMetadata(frame) : plainFrame(frame))
   }
 
   /** The first message may say what the client understands; everything else it says is ignored, as ComfyUI does. */
@@ -150,6 +153,11 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       if (client) show(client, frame)
     },
     buffered: clientId => clients.get(clientId)?.socket.bufferedAmount ?? 0,
+    stats: () => ({
+      clients: open.size,
+      buffered: [...open].reduce((sum, { socket }) => sum + socket.bufferedAmount, 0),
+      droppedPreviews,
+    }),
     close: () => {
       clearInterval(beat)
       for (const { socket } of open) socket.close(1001, 'The server stops')

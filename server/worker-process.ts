@@ -70,6 +70,6 @@ export function runWorkerProcess(sources: Sources): void {
     else if (message.type === 'taken') outbox.taken(message.batch)
   })
   process.on('disconnect', () => process.exit(0))
-  // The terminal sends Ctrl-C to the whole group; the parent decides when this process ends.
-  process.on('SIGINT', () => {})
+  // The terminal sends Ctrl-C to the whole group, systemd SIGTERM to all processes of a unit; the parent decides when this one ends.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 }

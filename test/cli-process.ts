@@ -8,7 +8,12 @@ const root = path.join(__dirname, '..')
 export const isBuilt = existsSync(path.join(root, 'dist/cli/main.js'))
 
 export type Ended = { readonly code: number | null; readonly out: string; readonly err: string }
-export type Started = { readonly ended: Promise<Ended>; signal(name: NodeJS.Signals): void; readonly said: () => string }
+export type Started = {
+  readonly pid: number
+  readonly ended: Promise<Ended>
+  signal(name: NodeJS.Signals): void
+  readonly said: () => string
+}
 
 /** Starts `patronus …args` in `folder`. */
 export function start(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
@@ -21,7 +26,7 @@ export function start(folder: string, args: readonly string[], env: NodeJS.Proce
   child.stdout.on('data', (data: Buffer) => (out += data.toString()))
   child.stderr.on('data', (data: Buffer) => (err += data.toString()))
   const ended = new Promise<Ended>(resolve => child.on('close', code => resolve({ code, out, err })))
-  return { ended, signal: name => void child.kill(name), said: () => out + err }
+  return { pid: child.pid!, ended, signal: name => void child.kill(name), said: () => out + err }
 }
 
 export const patronus = (folder: string, ...args: readonly string[]): Promise<Ended> => start(folder, args).ended

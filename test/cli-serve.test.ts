@@ -18,7 +18,19 @@ whenBuilt('patronus serve', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
   test('prints an address that answers, the checkpoints, the device and why; asks for its token; Ctrl-C ends it with status 0', async () => {
-    const server = start(folder, ['serve', '--port', '0', '--checkpoints', 'models', '--device', 'cpu', '--token', 'open sesame'])
+    const server = start(folder, [
+      'serve',
+      '--port',
+      '0',
+      '--checkpoints',
+      'models',
+      '--device',
+      'cpu',
+      '--token',
+      'open sesame',
+      '--log-level',
+      'debug',
+    ])
     while (!server.said().includes('Ready')) await new Promise(resolve => setTimeout(resolve, 100))
     const [, address] = /is at (http:\S+)/.exec(server.said()) ?? []
     expect(server.said()).toMatch(/a-tiny\.safetensors: 4 prototypes, prior, none\. Random weights/)
@@ -29,6 +41,9 @@ whenBuilt('patronus serve', () => {
     )
     server.signal('SIGINT')
     expect(await server.ended).toMatchObject({ code: 0, err: expect.stringContaining('Stopping') })
+    // Not a terminal, so a place where things are kept: no token.
+    expect(server.said()).toContain('it asks for its token')
+    expect(server.said()).not.toContain('sesame')
   })
 
   test('refuses to listen beyond this machine without a token, in one line', async () => {

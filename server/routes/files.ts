@@ -4,7 +4,6 @@ import path from 'node:path'
 import type { RequestHandler, Response, Router } from 'express'
 import multer from 'multer'
 import type { Parts } from '../app.ts'
-import { limits } from '../body.ts'
 import { writeWhole } from '../context.ts'
 import type { Files, Kind } from '../files.ts'
 import { checkImage, convertImage } from '../images.ts'
@@ -25,7 +24,8 @@ type Folder = (typeof folders)[number]
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /** Pictures out and in: /view, /upload/image (spec/comfyui.md 1.8, 1.9). */
-export function fileRoutes(router: Router, { files }: Parts): void {
+export function fileRoutes(router: Router, { files, limits }: Parts): void {
+  const upload = uploadOf(limits.upload)
   router.get('/view', async (request, response) => {
     const { kind, name } = wanted(request.query)
     const file = await files.find(kind, name)
@@ -91,21 +91,22 @@ const disposition = (how: 'inline' | 'attachment', name: string): string => {
   return `${how}; filename="${base.replace(/[^\x20-\x7e]|["\\]/g, '_')}"; filename*=UTF-8''${encodeURIComponent(base)}`
 }
 
-const readForm = multer({
-  storage: multer.memoryStorage(),
-  limits: { fileSize: limits.upload, files: 1, fields: 16, fieldSize: 64 << 10, parts: 20, headerPairs: 100 },
-  defParamCharset: 'utf8',
-}).single('image')
-
 /** multer's own errors have a name; those of its parser (no boundary, an early end) are plain and just as much the client's. */
-const upload: RequestHandler = (request, response, next) =>
-  readForm(request, response, (error: unknown) =>
-    next(
-      error instanceof Error && error.name === 'Error'
-        ? new BadRequest('bad_upload', `The upload was refused: ${error.message}`)
-        : error,
-    ),
-  )
+function uploadOf(largest: number): RequestHandler {
+  const readForm = multer({
+    storage: multer.memoryStorage(),
+    limits: { fileSize: largest, files: 1, fields: 16, fieldSize: 64 << 10, parts: 20, headerPairs: 100 },
+    defParamCharset: 'utf8',
+  }).single('image')
+  return (request, response, next) =>
+    readForm(request, response, (error: unknown) =>
+      next(
+        error instanceof Error && error.name === 'Error'
+          ? new BadRequest('bad_upload', `The upload was refused: ${error.message}`)
+          : error,
+      ),
+    )
+}
 
 /** An upload holds its whole file in memory while it is checked; beyond two at a time they wait in their sockets. */
 const fewAtATime: RequestHandler = (() => {

@@ -1,20 +1,22 @@
 import { freemem, totalmem } from 'node:os'
-import { statfs } from 'node:fs/promises'
 import type { Router } from 'express'
 import { z } from 'zod'
 import type { Parts } from '../app.ts'
-import { jsonOf, limits, readRaw } from '../body.ts'
+import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest } from '../problem.ts'
 import { isCheckpoint } from '../worker.ts'
 
 /** What both sides can do beyond the oldest protocol. Saying more makes ComfyUI's page ask for what is behind it. */
-export const features = { supports_preview_metadata: true, max_upload_size: limits.upload } as const
+export const features = ({ upload }: Pick<Parts['limits'], 'upload'>) => ({
+  supports_preview_metadata: true,
+  max_upload_size: upload,
+})
 
 /** The ComfyUI version whose protocol this is; clients compare it. */
 const comfyVersion = '0.3.64'
 
 /** Everything a client asks once, at its start: what nodes there are, what machine this is (spec/comfyui.md 1.7, 1.10, 5.1). */
-export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoints }: Parts): void {
+export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoints, limits }: Parts): void {
   router.get('/object_info', async (_, response) => void response.json(await objectInfo()))
   router.get('/object_info/:type', async (request, response) => {
     const { type } = request.params
@@ -22,7 +24,7 @@ export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoi
     // 200 with nothing in it, as ComfyUI: clients crash on 404 here.
     response.json(Object.hasOwn(info, type) ? { [type]: info[type] } : {})
   })
-  router.get('/features', (_, response) => void response.json(features))
+  router.get('/features', (_, response) => void response.json(features(limits)))
   router.get('/system_stats', (_, response) => {
     const { device } = runner.device()
     const memory = { vram_total: totalmem(), vram_free: freemem(), torch_vram_total: 0, torch_vram_free: 0 }
@@ -64,14 +66,5 @@ export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoi
       .safeParse(jsonOf(request) ?? {}).data
     runner.free({ models: asked?.unload_models, results: asked?.free_memory || asked?.unload_models })
     response.end()
-  })
-  router.get('/healthz', (_, response) => void response.json({ ok: true }))
-  router.get('/readyz', async (_, response) => {
-    const { bavail, bsize } = await statfs(files.roots.output[0])
-    const reasons = [
-      ...(runner.device().worker === 'ready' ? [] : [`the worker is ${runner.device().worker}`]),
-      ...(bavail * bsize > 64 << 20 ? [] : ['the disk is full']),
-    ]
-    response.status(reasons.length > 0 ? 503 : 200).json({ ready: reasons.length === 0, reasons })
   })
 }

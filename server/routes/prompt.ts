@@ -9,8 +9,6 @@ import type { HistoryEntry } from '../store.ts'
 import type { Parts } from '../app.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-/** Jobs that may wait at once. */
-const longestQueue = 1000
 
 const submission = z.object({
   prompt: z.unknown().optional(),
@@ -27,7 +25,10 @@ const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()
 const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(router: Router, { runs, queue, store, disk, objectInfo, validatorOf }: Parts): void {
+export function promptRoutes(
+  router: Router,
+  { runs, queue, store, disk, objectInfo, validatorOf, limits }: Parts,
+): void {
   router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
 
   router.post('/prompt', readRaw, async (request, response) => {
@@ -39,9 +40,9 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
     const info = await objectInfo(Object.values(prompt).map(({ class_type }) => class_type))
     const checked = await problemsWith(validatorOf, prompt, info, { targets })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
-    if ((await queue.count()).pending >= longestQueue) {
+    if ((await queue.count()).pending >= limits.queue) {
       response.set('Retry-After', '10')
-      throw new BadRequest('queue_full', `${longestQueue} jobs wait already; try again when some are done`, 429)
+      throw new BadRequest('queue_full', `${limits.queue} jobs wait already; try again when some are done`, 429)
     }
     await disk.check()
     const promptId = body.prompt_id ?? randomUUID()
