@@ -17,6 +17,7 @@ type ServeOptions = {
   readonly token?: string
   readonly allowHost?: readonly string[]
   readonly allowOrigin?: readonly string[]
+  readonly frontEndRoot?: string
   readonly open?: boolean
   readonly verbose?: boolean
 }
@@ -33,6 +34,10 @@ export const serveCommand = (): Command =>
     .option('--token <secret>', 'ask every client for this (default: $PATRONUS_TOKEN)')
     .option('--allow-host <name>', 'another name the server answers to, as behind a proxy; repeatable', collected)
     .option('--allow-origin <origin>', 'another page that may use it, such as https://lab.example; repeatable', collected)
+    .option(
+      '--front-end-root <folder>',
+      "a built ComfyUI front end to serve at /; this project's page is then at /patronus/editor/",
+    )
     .option('--open', 'open the page in a browser')
     .option('--verbose', 'log every request and job, as JSON lines on stderr')
     .action(serve)
@@ -51,6 +56,7 @@ async function serve(options: ServeOptions): Promise<void> {
     token,
     allowedHosts: options.allowHost,
     allowedOrigins: options.allowOrigin,
+    frontEndRoot: options.frontEndRoot,
     log,
   })
   // Told first, so that a person can open the page while the device and the networks are being made ready.

@@ -24,6 +24,8 @@ export type ServerOptions = {
   readonly allowedOrigins?: readonly string[]
   /** Checkpoint to load ahead of the first run; default the first there is (true); false for none. */
   readonly warm?: string | boolean
+  /** A built ComfyUI front end to serve at `/`; our page is then at `/patronus/editor/`. */
+  readonly frontEndRoot?: string
   readonly log?: Logger | 'silent'
 }
 
@@ -48,6 +50,8 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
       checkpoints: [...own, path.join(house, 'checkpoints')],
       workflows: path.join(house, 'workflows'),
       editor: path.join(house, 'dist', 'editor'),
+      extension: path.join(house, 'dist', 'extension'),
+      frontEndRoot: options.frontEndRoot === undefined ? undefined : path.resolve(options.frontEndRoot),
       log,
     },
   )

@@ -10,7 +10,9 @@ import { createAtlases } from './atlas.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
+import { createLogs, heardBy } from './logs.ts'
 import { createNames } from './names.ts'
+import { checkFrontEnd } from './page.ts'
 import { createMemoryQueue } from './queue.ts'
 import { features } from './routes/info.ts'
 import type { Runner } from './runner.ts'
@@ -31,6 +33,10 @@ export type ServeOptions = Partial<GuardOptions> & {
   readonly workflows: string
   /** The built page. */
   readonly editor: string
+  /** The built module for ComfyUI's page (editor/extension). */
+  readonly extension?: string
+  /** A built ComfyUI front end to serve at `/` in place of our page, which is then at `/patronus/editor/`. */
+  readonly frontEndRoot?: string
   readonly log?: Logger
   readonly socketLimits?: Partial<SocketLimits>
 }
@@ -51,13 +57,18 @@ const isImage = (name: string) => /\.(png|jpe?g|webp)$/i.test(name)
 export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: ServeOptions): Promise<RunningServer> {
   const host = options.host ?? '127.0.0.1'
   checkBinding({ ...options, host })
-  const log = options.log ?? pino({ level: 'silent' })
+  if (options.frontEndRoot !== undefined) checkFrontEnd(options.frontEndRoot)
+  let sockets: Sockets | undefined = undefined
+  const logs = createLogs({
+    tell: (line, clientId) => sockets?.sendIfIdle({ type: 'logs', data: { entries: [line] } }, clientId),
+    secrets: options.token ? [options.token] : [],
+  })
+  const log = heardBy(options.log ?? pino({ level: 'silent' }), logs)
   const roots = await prepareFolders(options)
   const files = createFiles(roots)
   const runner = makeRunner({ files, log })
   const queue = createMemoryQueue()
   const store = createMemoryStore()
-  let sockets: Sockets | undefined = undefined
   const runs = createRuns({ queue, store, runner, sockets: () => sockets!, log: (message, data) => log.info(data, message) })
   sockets = createSockets({ queueRemaining: runs.remaining, resume: runs.resume, features }, options.socketLimits)
   const objectInfo: Parts['objectInfo'] = async () =>
@@ -73,10 +84,10 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
     atlases: createAtlases(files),
     suggest: name => runner.suggest(name),
   })
-  const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
+  const parts: Parts = { runs, queue, store, files, runner, checkpoints, logs, objectInfo }
 
   const guard = createGuard({ ...options, host })
-  const app = createApp(parts, { guard, editor: options.editor, log })
+  const app = createApp(parts, { ...options, guard, log })
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,
@@ -85,7 +96,7 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   server.on('upgrade', (request, socket, head) => {
     const verdict = guard({ method: 'GET', url: request.url ?? '', headers: request.headers, upgrade: true })
     if (!verdict.ok) return refuseUpgrade(socket, verdict.status, verdict.reason)
-    if (!/^(\/api)?\/ws(\?|$)/.test(request.url ?? '')) return refuseUpgrade(socket, 404, 'Not found')
+    if (!/^(\/patronus\/editor)?(\/api)?\/ws(\?|$)/.test(request.url ?? '')) return refuseUpgrade(socket, 404, 'Not found')
     sockets.accept(request, socket, head)
   })
   const port = await listen(server, options.port ?? 8188, host).catch(async error => {

@@ -1,11 +1,10 @@
-import type { Router } from 'express'
+import type { Response, Router } from 'express'
 import { z } from 'zod'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest } from '../problem.ts'
 import type { Job } from '../queue.ts'
 import type { HistoryEntry } from '../store.ts'
-import { parse } from './prompt.ts'
 
 type Status = 'pending' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
 type Listed = { readonly job: Job; readonly status: Status; readonly entry?: HistoryEntry }
@@ -24,19 +23,25 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
   }
 
   router.get('/jobs', async (request, response) => {
-    const { status, workflow_id, sort_by, sort_order, limit, offset } = parse(query, request.query)
+    const asked = query.safeParse(request.query)
+    if (!asked.success) return void refuse(response, asked.error)
+    const { status, workflow_id, sort_by, sort_order, limit, offset } = asked.data
     const wanted = (await all()).filter(
-      listed =>
-        (!status || status.split(',').includes(listed.status)) && (!workflow_id || workflowId(listed.job) === workflow_id),
+      listed => (!status || status.includes(listed.status)) && (!workflow_id || workflowId(listed.job) === workflow_id),
     )
     const key = (listed: Listed) => (sort_by === 'execution_duration' ? durationOf(listed) : createdAt(listed.job))
-    wanted.sort((a, b) => (sort_order === 'asc' ? 1 : -1) * (key(a) - key(b)))
+    // Reversed first: of two that came in the same millisecond, the later is the newer.
+    if (sort_order === 'asc') wanted.sort((a, b) => key(a) - key(b))
+    else wanted.reverse().sort((a, b) => key(b) - key(a))
     const jobs = wanted.slice(offset, offset + limit).map(summary)
     response.json({ jobs, pagination: { offset, limit, total: wanted.length, has_more: offset + jobs.length < wanted.length } })
   })
   router.post('/jobs/cancel', readRaw, async (request, response) => {
-    const { job_ids } = parse(z.object({ job_ids: z.array(z.string()).max(1000) }), jsonOf(request) ?? {})
-    response.json({ cancelled: await cancel(job_ids) })
+    const asked = z.object({ job_ids: z.array(z.unknown()).min(1).max(1000) }).safeParse(jsonOf(request) ?? {})
+    if (!asked.success) return void refuse(response, asked.error)
+    const invalid_ids = asked.data.job_ids.filter(id => !isUuid(id))
+    if (invalid_ids.length > 0) return void response.status(400).json({ error: 'job_ids must be UUIDs', invalid_ids })
+    response.json({ cancelled: await cancel(asked.data.job_ids.filter(isUuid)) })
   })
   router.get('/jobs/:id', async (request, response) => {
     const listed = (await all()).find(({ job }) => job.promptId === request.params.id)
@@ -51,8 +56,14 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
   })
 }
 
+const statuses = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] as const satisfies Status[]
+
 const query = z.object({
-  status: z.string().optional(),
+  status: z
+    .string()
+    .transform(text => text.split(',').map(word => word.trim()))
+    .pipe(z.array(z.enum(statuses)))
+    .optional(),
   workflow_id: z.string().optional(),
   sort_by: z.enum(['created_at', 'execution_duration']).optional(),
   sort_order: z.enum(['asc', 'desc']).optional(),
@@ -60,19 +71,30 @@ const query = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 })
 
-const messageOf = ({ status }: HistoryEntry, type: string) => status.messages.find(([name]) => name === type)?.[1]
+/** These routes say what is wrong in a plain text, not in the shape of a refused prompt. */
+const refuse = (response: Response, { issues }: z.ZodError) =>
+  response
+    .status(400)
+    .json({ error: issues.map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`).join('; ') })
+
+const isUuid = (id: unknown): id is string => typeof id === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+
+const messageOf = ({ status }: HistoryEntry, type: string) => (status?.messages ?? []).find(([name]) => name === type)?.[1]
 
 const statusOf = (entry: HistoryEntry): Status =>
-  entry.status.completed ? 'completed' : messageOf(entry, 'execution_interrupted') ? 'cancelled' : 'failed'
+  entry.status?.completed ? 'completed' : messageOf(entry, 'execution_interrupted') ? 'cancelled' : 'failed'
 
-const createdAt = ({ extraData }: Job): number => Number(extraData.create_time ?? 0)
+const createdAt = ({ extraData }: Job): number => {
+  const time = Number(extraData?.create_time)
+  return Number.isFinite(time) ? time : 0
+}
 
 const workflowId = ({ extraData }: Job): string | undefined =>
   z.object({ extra_pnginfo: z.object({ workflow: z.object({ id: z.string() }) }) }).safeParse(extraData).data?.extra_pnginfo
     .workflow.id
 
 function timesOf({ entry }: Listed): { begin?: number; end?: number } {
-  const stamps = (entry?.status.messages ?? []).map(([, data]) => Number(data.timestamp)).filter(Number.isFinite)
+  const stamps = (entry?.status?.messages ?? []).map(([, data]) => Number(data.timestamp)).filter(Number.isFinite)
   return { begin: stamps[0], end: stamps.at(-1) }
 }
 
@@ -81,23 +103,43 @@ const durationOf = (listed: Listed): number => {
   return end - begin
 }
 
-/** Keys without a value are left out by JSON: ComfyUI's page refuses nulls. */
+/** What ComfyUI's page shows of a failure; it refuses the whole list when one of these is missing. */
+const failure = z.object({
+  node_id: z.string(),
+  node_type: z.string(),
+  exception_message: z.string(),
+  exception_type: z.string(),
+  traceback: z.array(z.string()),
+})
+const picture = z.object({ filename: z.string(), subfolder: z.string(), type: z.enum(['output', 'temp', 'input']) })
+
+/**
+ * A job as the page lists it. The page reads all jobs or none, so whatever a job from the store lacks is left out of it
+ * here; keys without a value are left out by JSON, for nulls are refused, too.
+ */
 function summary(listed: Listed) {
   const { job, status, entry } = listed
   const { begin, end } = timesOf(listed)
-  const images = Object.entries(entry?.outputs ?? {}).flatMap(([nodeId, ui]) =>
-    (ui.images ?? []).map(image => ({ ...image, nodeId, mediaType: 'images' })),
-  )
+  const images = picturesOf(entry)
   return {
     id: job.promptId,
     status,
-    priority: job.number,
+    priority: Number.isFinite(job.number) ? job.number : 0,
     create_time: createdAt(job),
     execution_start_time: begin,
     execution_end_time: end,
-    execution_error: entry && messageOf(entry, 'execution_error'),
+    execution_error: entry && failure.loose().safeParse(messageOf(entry, 'execution_error')).data,
     outputs_count: images.length,
+    previewable_outputs_count: images.length,
     preview_output: images.find(image => image.type === 'output') ?? images[0],
     workflow_id: workflowId(job),
   }
 }
+
+const picturesOf = (entry: HistoryEntry | undefined) =>
+  Object.entries(entry?.outputs ?? {}).flatMap(([nodeId, ui]) =>
+    (ui?.images ?? []).flatMap(image => {
+      const { data } = picture.safeParse(image)
+      return data ? [{ ...data, nodeId, mediaType: 'images' }] : []
+    }),
+  )
