@@ -46,6 +46,8 @@ type Client = {
   metadata: boolean
   missed: number
   late?: () => void
+  /** What is to be said once the greeting is said, which comes first; undefined from then on. */
+  held?: (string | Buffer)[]
 }
 
 const featureFlags = z.object({
@@ -61,6 +63,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
   const write = (client: Client, data: string | Buffer) => {
     if (client.socket.readyState !== WebSocket.OPEN) return
+    if (client.held) return void client.held.push(data)
     if (client.socket.bufferedAmount > limits.cutAbove) return client.socket.terminate()
     // A step's bars and picture are several messages and one system call.
     if (client.wire.writableCorked === 0) {
@@ -71,7 +74,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   }
   const tell = (client: Client, message: ServerMessage) => write(client, JSON.stringify(message))
   const show = (client: Client, frame: PreviewFrame) => {
-    if (client.socket.bufferedAmount <= limits.skipAbove)
+    if (client.socket.bufferedAmount <= limits.skipAbove && !client.held)
       write(client, client.metadata ? frameWithMetadata(frame) : plainFrame(frame))
   }
 
@@ -87,7 +90,10 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
   const greet = async (client: Client) => {
     const queue_remaining = await greeting.queueRemaining()
+    const held = client.held ?? []
+    client.held = undefined
     tell(client, { type: 'status', data: { status: { exec_info: { queue_remaining } }, sid: client.id } })
+    for (const data of held) write(client, data)
     const running = greeting.resume(client.id)
     if (!running) return
     running.messages.forEach(message => tell(client, message))
@@ -109,6 +115,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       wire,
       metadata: false,
       missed: 0,
+      held: [],
     }
     // A client that comes back takes its name over; its old socket may still be closing.
     clients.set(client.id, client)
@@ -121,7 +128,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       client.late = undefined
       if (clients.get(client.id) === client) clients.delete(client.id)
     })
-    void greet(client)
+    // A queue that cannot be read is told in the log by whoever runs jobs; here it costs one connection, not the server.
+    greet(client).catch(() => socket.close(1011, 'The queue cannot be read'))
   }
 
   const beat = setInterval(() => {
