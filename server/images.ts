@@ -122,9 +122,19 @@ export async function withAlphaOf(file: string, mask: Buffer): Promise<Buffer> {
         'mask_size',
         `The mask has ${over.width}×${over.height} pixels, its picture ${base.width}×${base.height}; send one of the same size`,
       )
-    const alpha = await openImage(mask).ensureAlpha().extractChannel('alpha').toColourspace('b-w').raw().toBuffer()
+    const alpha = await openImage(mask)
+      .ensureAlpha()
+      .extractChannel('alpha')
+      .toColourspace('b-w')
+      .raw({ depth: 'uchar' })
+      .toBuffer()
     const raw = { width: over.width, height: over.height, channels: 1 } as const
-    return await openImage(file).toColourspace('srgb').removeAlpha().joinChannel(alpha, { raw }).png().toBuffer()
+    // Two pipelines: in one, sharp would take the opacity away after it was put on.
+    const colours = await openImage(file).toColourspace('srgb').removeAlpha().raw({ depth: 'uchar' }).toBuffer()
+    return await sharp(colours, { raw: { ...raw, channels: 3 } })
+      .joinChannel(alpha, { raw })
+      .png()
+      .toBuffer()
   } catch (cause) {
     throw cause instanceof BadRequest ? cause : imageProblem(cause)
   }

@@ -47,7 +47,8 @@ export function createLogs({ tell, secrets = [], capacity = 300 }: Options): Log
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   const hidden = secrets.filter(Boolean).reduce((left, secret) => left.replaceAll(secret, '***'), text)
   return hidden
-    .replace(/\b(bearer|token|api[_-]?key|authorization|password)\b(["']?\s*[:=]?\s*["']?)[^\s"',&]+/gi, '$1$2***')
+    .replace(/\bbearer\s+\S+/gi, 'Bearer ***')
+    .replace(/\b(token|api[_-]?key|authorization|password)\b(["']?\s*[:=]?\s*["']?)[^\s"',&]+/gi, '$1$2***')
     .replace(/(?:file:\/\/)?(?:\b[A-Z]:)?[\\/](?:[^\s:"'()\\/]+[\\/])+(?=[^\s:"'()\\/]+)/gi, '…/')
 }
 
