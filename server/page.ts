@@ -81,7 +81,7 @@ export function foreignPage(folder: string): RequestHandler {
     })
   const files = express.static(folder, { index: false, dotfiles: 'ignore', cacheControl: false, setHeaders: r => void loosen(r as Response) }) // prettier-ignore
   return async (request, response, next) => {
-    const asksForPage = request.method === 'GET' && ['/', '/index.html'].includes(request.path)
+    const asksForPage = ['GET', 'HEAD'].includes(request.method) && ['/', '/index.html'].includes(request.path)
     if (!asksForPage) return void files(request, response, next)
     const html = await readFile(path.join(folder, 'index.html'), 'utf8')
     loosen(response, inlineScripts(html)).type('html').send(html)
