@@ -17,6 +17,9 @@ export type SocketLimits = {
 }
 const defaults: SocketLimits = { skipAbove: 2 << 20, cutAbove: 16 << 20, pingEvery: 20_000, connections: 100 }
 
+/** Messages kept for a client that was not greeted yet; a greeting takes milliseconds. */
+const mostHeld = 1000
+
 /** What the hub asks of the rest of the server when somebody connects. */
 export type Greeting = {
   queueRemaining(): Promise<number>
@@ -63,6 +66,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
   const write = (client: Client, data: string | Buffer) => {
     if (client.socket.readyState !== WebSocket.OPEN) return
+    // A queue that takes so long is stuck; the client comes back and is greeted again.
+    if (client.held && client.held.length >= mostHeld) return client.socket.terminate()
     if (client.held) return void client.held.push(data)
     if (client.socket.bufferedAmount > limits.cutAbove) return client.socket.terminate()
     // A step's bars and picture are several messages and one system call.
