@@ -115,6 +115,12 @@ export const configurationList = [
     help: 'disk space that has to stay free, MiB; below it the server counts as not ready and takes no new graphs',
   },
   {
+    name: 'front-end-root',
+    kind: 'folder',
+    argument: 'folder',
+    help: "a built ComfyUI front end to serve at /; this project's page is then at /patronus/editor/",
+  },
+  {
     name: 'conformance-nodes',
     kind: 'flag',
     help: 'load tiny nodes that test suites drive the executor with',

@@ -59,6 +59,7 @@ const serverOptions = (settings: Settings) => ({
   uploadLimit: settings.uploadLimit * mebi,
   minimumFreeDisk: settings.minimumFreeDisk * mebi,
   conformanceNodes: settings.conformanceNodes,
+  frontEndRoot: settings.frontEndRoot,
 })
 
 /** A process whose state nobody knows any more must not go on: whoever started it starts it again, and the queue with it. */

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import path from 'node:path'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import type { Logger } from 'pino'
 import { GraphError, type ObjectInfo, type Validator } from '../workflows/graph.ts'
@@ -9,14 +7,20 @@ import type { Files } from './files.ts'
 import { cookieName, type GuardRequest, type Verdict } from './guard.ts'
 import { alive, ready, refusedWhileDraining, scraped, type Health } from './health.ts'
 import type { Metrics } from './metrics.ts'
+import { foreignPage, pageFrom, strictPolicy } from './page.ts'
 import { answerFor } from './problem.ts'
+import type { Logs } from './logs.ts'
 import type { JobQueue } from './queue.ts'
 import { countProblem, logged } from './requests.ts'
+import { extensionRoutes } from './routes/extensions.ts'
 import { fileRoutes } from './routes/files.ts'
 import { infoRoutes } from './routes/info.ts'
+import { internalRoutes } from './routes/internal.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { modelRoutes } from './routes/models.ts'
 import { patronusRoutes } from './routes/patronus.ts'
 import { graphAnswer, promptRoutes } from './routes/prompt.ts'
+import { templateRoutes } from './routes/templates.ts'
 import { userRoutes } from './routes/userdata.ts'
 import type { Runner } from './runner.ts'
 import type { Runs } from './runs.ts'
@@ -31,6 +35,7 @@ export type Parts = {
   readonly disk: Disk
   readonly runner: Runner
   readonly checkpoints: Checkpoints
+  readonly logs: Logs
   /** How many jobs may wait, and how many bytes an upload may have. */
   readonly limits: { readonly queue: number; readonly upload: number }
   /** The catalog as `/object_info` says it, with the files that lie in the folders now; or some of its classes. */
@@ -48,11 +53,18 @@ export type AppOptions = {
   readonly metrics: Metrics
   /** The built page. */
   readonly editor: string
+  /** The built module for ComfyUI's page. */
+  readonly extension?: string
+  /** Another front end, served at `/`; ours is then at `/patronus/editor/`. */
+  readonly frontEndRoot?: string
   readonly log: Logger
 }
 
 /** Everything the server can be asked: the guard, the routes (bare and under /api), the page. Made from parts, so a test makes it from others. */
-export function createApp(parts: Parts, { guard, openGuard, health, metrics, editor, log }: AppOptions): Express {
+export function createApp(
+  parts: Parts,
+  { guard, openGuard, health, metrics, editor, extension, frontEndRoot, log }: AppOptions,
+): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -66,14 +78,25 @@ export function createApp(parts: Parts, { guard, openGuard, health, metrics, edi
 
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())
-  for (const routes of [promptRoutes, fileRoutes, userRoutes, infoRoutes, jobRoutes, patronusRoutes]) routes(router, parts)
-  app.use('/api', router)
-  app.use(router)
-  app.use(pageFrom(editor))
+  const comfy = [promptRoutes, fileRoutes, userRoutes, infoRoutes, modelRoutes, templateRoutes, internalRoutes, jobRoutes]
+  for (const routes of [...comfy, patronusRoutes]) routes(router, parts)
+  extensionRoutes(router, extension)
+  const house = express.Router().use('/api', router).use(router).use(pageFrom(editor))
+  // Our page asks for everything beside itself, so the whole house stands behind its address.
+  if (frontEndRoot !== undefined)
+    app.use(ownHome, withSlash, house).use('/api', router).use(router).use(foreignPage(frontEndRoot))
+  else app.use(house)
   app.use((_, response) => void response.status(404).type('text/plain').send('404: Not Found'))
   app.use(answerErrors(log, metrics))
   return app
 }
+
+/** Where our page lives when another one is at `/`. */
+export const ownHome = '/patronus/editor'
+
+/** Addresses in a page are read from its last slash on. */
+const withSlash: RequestHandler = (request, response, next) =>
+  request.originalUrl.split('?')[0] === ownHome ? response.redirect(308, `${ownHome}/`) : next()
 
 const guarded =
   (guard: Guard, metrics: Metrics): RequestHandler =>
@@ -94,26 +117,9 @@ const guarded =
     response.redirect(303, url.pathname + url.search)
   }
 
-/** Scripts, styles and connections of our own origin only; nothing inline but styles, which litegraph and preact set. */
-const pagePolicy = (host: string) =>
-  [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "font-src 'self' data:",
-    // Some browsers do not count ws: as 'self'. The guard has checked the host name.
-    `connect-src 'self' ws://${host} wss://${host}`,
-    "manifest-src 'self'",
-    "worker-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ')
-
 const safeHeaders: RequestHandler = (request, response, next) => {
   response.set({
-    'Content-Security-Policy': pagePolicy(request.headers.host!),
+    'Content-Security-Policy': strictPolicy(request.headers.host!),
     'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',
     'Referrer-Policy': 'no-referrer',
@@ -122,27 +128,6 @@ const safeHeaders: RequestHandler = (request, response, next) => {
     'Cache-Control': 'no-store',
   })
   next()
-}
-
-/** The built page. Files under /assets have their content in their name and never change. */
-function pageFrom(folder: string): RequestHandler {
-  const files = express.static(folder, {
-    index: 'index.html',
-    dotfiles: 'ignore',
-    cacheControl: false,
-    setHeaders: (response, file) => {
-      const isHashed = path.relative(folder, file).startsWith(`assets${path.sep}`)
-      response.setHeader('Cache-Control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
-    },
-  })
-  return (request, response, next) => {
-    if (request.path === '/' && !existsSync(path.join(folder, 'index.html')))
-      return void response
-        .status(503)
-        .type('text/plain')
-        .send('The page is not built yet: run `npm run build` and reload. The server itself works.')
-    files(request, response, next)
-  }
 }
 
 const answerErrors =

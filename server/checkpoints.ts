@@ -1,7 +1,7 @@
 import type { AtlasFile } from '../analysis/atlas-file.ts'
 import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import { merge, withNames, type NamesFile } from '../analysis/naming.ts'
-import { readCheckpointInfo } from '../engine/checkpoint/safetensors.ts'
+import { readCheckpointInfo, readCheckpointMetadata } from '../engine/checkpoint/safetensors.ts'
 import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Atlases } from './atlas.ts'
 import type { Files } from './files.ts'
@@ -15,6 +15,8 @@ export type Checkpoints = {
   list(): Promise<CheckpointSummary[]>
   /** With the names that people gave in its `info.names`. */
   details(name: string): Promise<CheckpointDetails>
+  /** The texts in its header, as they stand in the file. */
+  metadata(name: string): Promise<Readonly<Record<string, string>>>
   /** What people call its prototypes, with notes; the checkpoint's own names are not among them. */
   names(name: string): Promise<NamesFile>
   /** Takes a names file or `{ names }`; `replace` forgets what it does not list, `force` takes names of another checkpoint. */
@@ -38,20 +40,26 @@ export type CheckpointParts = {
 export function createCheckpoints({ files, names, atlases, suggest }: CheckpointParts): Checkpoints {
   /** By the checkpoint's SHA-256; those that are still being made, too, so that nothing is made twice. */
   const suggested = new Map<string, Promise<NameSuggestions>>()
-  const open = async (name: string): Promise<{ id: string; info: CheckpointInfo }> => {
+  const read = async <T>(name: string, by: (file: string) => Promise<T>): Promise<T> => {
     const file = await files.find('checkpoints', name)
     if (!file) throw new BadRequest('not_found', `There is no checkpoint "${name}"`, 404)
     try {
-      return { info: await readCheckpointInfo(file), id: await files.hash('checkpoints', name) }
+      return await by(file)
     } catch (error) {
       throw new BadRequest('bad_checkpoint', reason(error), 422)
     }
   }
+  const open = (name: string): Promise<{ id: string; info: CheckpointInfo }> =>
+    read(name, async file => ({ info: await readCheckpointInfo(file), id: await files.hash('checkpoints', name) }))
   return {
     list: async () => Promise.all((await files.list('checkpoints', isCheckpoint)).map(name => summarise(files, name))),
     details: async name => {
       const { id, info } = await open(name)
       return { name, id, info: withNames(info, await shownNames(names, id)), hasAtlas: await atlases.has(name) }
+    },
+    metadata: async name => {
+      if (!isCheckpoint(name)) throw new BadRequest('not_found', `There is no checkpoint "${name}"`, 404)
+      return Object.fromEntries(await read(name, readCheckpointMetadata))
     },
     names: async name => {
       const { id, info } = await open(name)

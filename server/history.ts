@@ -30,14 +30,16 @@ export type HistoryQuery = {
 }
 export type Found = { readonly entries: readonly HistoryEntry[]; readonly total: number }
 
-export const messageOf = ({ status }: HistoryEntry, type: string) => status.messages.find(([name]) => name === type)?.[1]
+// An entry comes from a store that an older or a broken program may have written: what it lacks is nothing, not a fault.
+
+export const messageOf = ({ status }: HistoryEntry, type: string) => (status?.messages ?? []).find(([name]) => name === type)?.[1]
 
 export const stateOf = (entry: HistoryEntry): EndState =>
-  entry.status.completed ? 'completed' : messageOf(entry, 'execution_interrupted') ? 'cancelled' : 'failed'
+  entry.status?.completed ? 'completed' : messageOf(entry, 'execution_interrupted') ? 'cancelled' : 'failed'
 
 /** When it was submitted, ms since 1970. */
 export const createdAt = ({ extraData }: Job): number => {
-  const time = Number(extraData.create_time ?? 0)
+  const time = Number(extraData?.create_time ?? 0)
   return Number.isFinite(time) ? time : 0
 }
 
@@ -47,7 +49,7 @@ export const workflowIdOf = ({ extraData }: Job): string | undefined =>
 
 /** When it began and ended, ms since 1970, as its messages say. */
 export function timesOf(entry: HistoryEntry | undefined): { begin?: number; end?: number } {
-  const stamps = (entry?.status.messages ?? []).map(([, data]) => Number(data.timestamp)).filter(Number.isFinite)
+  const stamps = (entry?.status?.messages ?? []).map(([, data]) => Number(data.timestamp)).filter(Number.isFinite)
   return { begin: stamps[0], end: stamps.at(-1) }
 }
 

@@ -113,6 +113,33 @@ export async function drawSvg(svg: string): Promise<Tensor> {
   return out
 }
 
+/** PNG of a picture file whose opacity is that of another picture of the same size: what a mask editor sends back. */
+export async function withAlphaOf(file: string, mask: Buffer): Promise<Buffer> {
+  try {
+    const [base, over] = [await openImage(file).metadata(), await openImage(mask).metadata()]
+    if (base.width !== over.width || base.height !== over.height)
+      throw new BadRequest(
+        'mask_size',
+        `The mask has ${over.width}×${over.height} pixels, its picture ${base.width}×${base.height}; send one of the same size`,
+      )
+    const alpha = await openImage(mask)
+      .ensureAlpha()
+      .extractChannel('alpha')
+      .toColourspace('b-w')
+      .raw({ depth: 'uchar' })
+      .toBuffer()
+    const raw = { width: over.width, height: over.height, channels: 1 } as const
+    // Two pipelines: in one, sharp would take the opacity away after it was put on.
+    const colours = await openImage(file).toColourspace('srgb').removeAlpha().raw({ depth: 'uchar' }).toBuffer()
+    return await sharp(colours, { raw: { ...raw, channels: 3 } })
+      .joinChannel(alpha, { raw })
+      .png()
+      .toBuffer()
+  } catch (cause) {
+    throw cause instanceof BadRequest ? cause : imageProblem(cause)
+  }
+}
+
 /** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
 export async function convertImage(
   file: string,

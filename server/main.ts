@@ -27,6 +27,8 @@ export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyCapacity' 
   readonly warm?: string | boolean
   /** Loads the conformance nodes, too (nodes/conformance/). */
   readonly conformanceNodes?: boolean
+  /** A built ComfyUI front end to serve at `/`; our page is then at `/patronus/editor/`. */
+  readonly frontEndRoot?: string
   readonly log?: Logger | 'silent'
 }
 
@@ -54,6 +56,8 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
       checkpoints: [...own, path.join(house, 'checkpoints')],
       workflows: path.join(house, 'workflows'),
       editor: path.join(house, 'dist', 'editor'),
+      extension: path.join(house, 'dist', 'extension'),
+      frontEndRoot: options.frontEndRoot === undefined ? undefined : path.resolve(options.frontEndRoot),
       log,
     },
   )

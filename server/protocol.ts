@@ -24,6 +24,8 @@ export type ServerMessage =
       data: { prompt_id: string; node_id: string; node_type: string; executed: string[]; timestamp: number }
     }
   | { type: 'feature_flags'; data: Record<string, unknown> }
+  /** New lines of the log, to those who asked for them. */
+  | { type: 'logs'; data: { entries: { t: string; m: string }[] } }
   /** ŝ of the running x̂0: `s[b][j]`, at timestep t, from the sampler node. */
   | { type: 'patronus.activations'; data: { prompt_id: string; node: string; t: number; s: number[][] } }
 

@@ -12,11 +12,13 @@ import { createDisk } from './disk.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { createHealth } from './health.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
+import { createLogs, heardBy } from './logs.ts'
 import { createNames, shownNames } from './names.ts'
 import { createMetrics } from './metrics.ts'
 import { createObjectInfo } from './object-info.ts'
 import { observed } from './observe.ts'
 import type { Keeper } from './output-names.ts'
+import { checkFrontEnd } from './page.ts'
 import { features } from './routes/info.ts'
 import type { Runner } from './runner.ts'
 import { createRuns, type Runs } from './runs.ts'
@@ -35,6 +37,10 @@ export type ServeOptions = Partial<GuardOptions> & {
   readonly workflows: string
   /** The built page. */
   readonly editor: string
+  /** The built module for ComfyUI's page (editor/extension). */
+  readonly extension?: string
+  /** A built ComfyUI front end to serve at `/` in place of our page, which is then at `/patronus/editor/`. */
+  readonly frontEndRoot?: string
   readonly log?: Logger
   /** Free bytes below which new graphs are refused; default 512 MB. */
   readonly minimumFreeDisk?: number
@@ -64,6 +70,7 @@ export type RunningServer = {
 export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: ServeOptions): Promise<RunningServer> {
   const host = options.host ?? '127.0.0.1'
   checkBinding({ ...options, host })
+  if (options.frontEndRoot !== undefined) checkFrontEnd(options.frontEndRoot)
   const log = options.log ?? pino({ level: 'silent' })
   const storage = await openStorage({ ...options, data: path.resolve(options.data), tell: problem => log.warn(problem) })
   try {
@@ -78,9 +85,15 @@ async function serveFrom(
   storage: Storage,
   catalog: Catalog,
   makeRunner: MakeRunner,
-  { host, log, ...options }: ServeOptions & { readonly host: string; readonly log: Logger },
+  { host, log: ownLog, ...options }: ServeOptions & { readonly host: string; readonly log: Logger },
 ): Promise<RunningServer> {
   const { store, queue } = storage
+  let sockets: Sockets | undefined = undefined
+  const logs = createLogs({
+    tell: (line, clientId) => sockets?.sendIfIdle({ type: 'logs', data: { entries: [line] } }, clientId),
+    secrets: options.token ? [options.token] : [],
+  })
+  const log = heardBy(ownLog, logs)
   const roots = await prepareFolders(options)
   const files = createFiles(roots)
   // Not waited for: a folder of a hundred thousand pictures must not keep the server from answering.
@@ -88,7 +101,6 @@ async function serveFrom(
   const names = createNames(store.names, files)
   const keeper: Keeper = { shownNames: id => shownNames(names, id), claim: store.outputs.claim }
   const limits = { queue: options.queueLimit ?? 1000, upload: options.uploadLimit ?? defaultLimits.upload }
-  let sockets: Sockets | undefined = undefined
   const metrics = createMetrics({ queue, sockets: () => sockets! })
   const runner = observed(makeRunner({ files, log, keeper }), { log, metrics, isKnown: type => catalog.has(type) })
   const disk = createDisk([path.resolve(options.data), roots.output[0]], options.minimumFreeDisk)
@@ -112,11 +124,11 @@ async function serveFrom(
     suggest: name => runner.suggest(name),
   })
   const validatorOf: Parts['validatorOf'] = type => catalog.get(type)?.validate
-  const parts: Parts = { runs, queue, store, files, disk, runner, checkpoints, objectInfo, validatorOf, limits }
+  const parts: Parts = { runs, queue, store, files, disk, runner, checkpoints, logs, objectInfo, validatorOf, limits }
 
   const guard = createGuard({ ...options, host })
   const openGuard = createGuard({ ...options, host, token: undefined })
-  const app = createApp(parts, { guard, openGuard, health, metrics, editor: options.editor, log })
+  const app = createApp(parts, { ...options, guard, openGuard, health, metrics, log })
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,
@@ -128,7 +140,7 @@ async function serveFrom(
       metrics.refused(verdict.why)
       return refuseUpgrade(socket, verdict.status, verdict.reason)
     }
-    if (!/^(\/api)?\/ws(\?|$)/.test(request.url ?? '')) return refuseUpgrade(socket, 404, 'Not found')
+    if (!/^(\/patronus\/editor)?(\/api)?\/ws(\?|$)/.test(request.url ?? '')) return refuseUpgrade(socket, 404, 'Not found')
     sockets.accept(request, socket, head)
   })
   const port = await listen(server, options.port ?? 8188, host).catch(async error => {

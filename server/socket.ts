@@ -17,6 +17,9 @@ export type SocketLimits = {
 }
 const defaults: SocketLimits = { skipAbove: 2 << 20, cutAbove: 16 << 20, pingEvery: 20_000, connections: 100 }
 
+/** Messages kept for a client that was not greeted yet; a greeting takes milliseconds. */
+const mostHeld = 1000
+
 /** What the hub asks of the rest of the server when somebody connects. */
 export type Greeting = {
   queueRemaining(): Promise<number>
@@ -48,6 +51,8 @@ type Client = {
   metadata: boolean
   missed: number
   late?: () => void
+  /** What is to be said once the greeting is said, which comes first; undefined from then on. */
+  held?: (string | Buffer)[]
 }
 
 const featureFlags = z.object({
@@ -64,6 +69,9 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
   const write = (client: Client, data: string | Buffer) => {
     if (client.socket.readyState !== WebSocket.OPEN) return
+    // A queue that takes so long is stuck; the client comes back and is greeted again.
+    if (client.held && client.held.length >= mostHeld) return client.socket.terminate()
+    if (client.held) return void client.held.push(data)
     if (client.socket.bufferedAmount > limits.cutAbove) return client.socket.terminate()
     // A step's bars and picture are several messages and one system call.
     if (client.wire.writableCorked === 0) {
@@ -74,6 +82,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   }
   const tell = (client: Client, message: ServerMessage) => write(client, JSON.stringify(message))
   const show = (client: Client, frame: PreviewFrame) => {
+    if (client.held) return
     if (client.socket.bufferedAmount > limits.skipAbove) return void droppedPreviews++
     write(client, client.metadata ? frameWithMetadata(frame) : plainFrame(frame))
   }
@@ -90,7 +99,10 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
   const greet = async (client: Client) => {
     const queue_remaining = await greeting.queueRemaining()
+    const held = client.held ?? []
+    client.held = undefined
     tell(client, { type: 'status', data: { status: { exec_info: { queue_remaining } }, sid: client.id } })
+    for (const data of held) write(client, data)
     const running = greeting.resume(client.id)
     if (!running) return
     running.messages.forEach(message => tell(client, message))
@@ -112,6 +124,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       wire,
       metadata: false,
       missed: 0,
+      held: [],
     }
     // A client that comes back takes its name over; its old socket may still be closing.
     clients.set(client.id, client)
@@ -124,7 +137,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       client.late = undefined
       if (clients.get(client.id) === client) clients.delete(client.id)
     })
-    void greet(client)
+    // A queue that cannot be read is told in the log by whoever runs jobs; here it costs one connection, not the server.
+    greet(client).catch(() => socket.close(1011, 'The queue cannot be read'))
   }
 
   const beat = setInterval(() => {

@@ -382,7 +382,7 @@ describe('what a client asks first', () => {
       ['/global_subgraphs', {}],
       ['/models', ['checkpoints']],
       ['/models/checkpoints', []],
-      ['/experiment/models', []],
+      ['/experiment/models', [{ name: 'checkpoints', folders: ['checkpoints'] }]],
       ['/patronus/checkpoints', []],
     ])
       expect(await getJson(server, `/api${url as string}`)).toEqual(body)

@@ -42,6 +42,13 @@ export function writePngGraph(bytes: Uint8Array, texts: Readonly<Record<string, 
   return join([Uint8Array.from(signature), header, ...added, ...rest])
 }
 
+/** The same picture with the text chunks of another PNG besides its own, byte by byte: also those whose meaning is not known here. */
+export function copyPngText(from: Uint8Array, to: Uint8Array): Uint8Array {
+  const texts = [...chunks(from)].filter(({ type }) => ['tEXt', 'zTXt', 'iTXt'].includes(type)).map(({ whole }) => whole)
+  const [header, ...rest] = [...chunks(to)].map(({ whole }) => whole)
+  return join([Uint8Array.from(signature), header, ...texts, ...rest])
+}
+
 /** JSON in plain ASCII, so that it is the same in Latin-1 and UTF-8: `é` → `\u00e9`. */
 export const asciiJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[^\x20-\x7e]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -75,6 +75,14 @@ async function openChecked(file: WeightFile): Promise<Opened> {
 export const readCheckpointInfo = (path: string): Promise<CheckpointInfo> =>
   withFile(path, async file => (await openChecked(file)).info)
 
+/** The texts in the header of any .safetensors file, as they stand, whoever wrote it. Raises CheckpointError. */
+export const readCheckpointMetadata = (path: string): Promise<ReadonlyMap<string, string>> =>
+  withFile(path, async file => {
+    await sniff(file, 'safetensors')
+    const header = await readHeader(file)
+    return parseHeader(file.path, header.subarray(8), file.size - header.length).metadata
+  })
+
 /** Reads and checks a checkpoint. Whatever the bytes are, the only error is CheckpointError. */
 export function readCheckpoint(path: string): Promise<Checkpoint> {
   return withFile(path, async file => {

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import type { RequestHandler, Response, Router } from 'express'
+import type { Request, RequestHandler, Response, Router } from 'express'
 import multer from 'multer'
+import { z } from 'zod'
+import { copyPngText, isPng } from '../../workflows/png.ts'
 import type { Parts } from '../app.ts'
+import { parseJson } from '../body.ts'
 import { writeWhole } from '../context.ts'
 import type { Files, Kind } from '../files.ts'
-import { checkImage, convertImage } from '../images.ts'
+import { checkImage, convertImage, withAlphaOf } from '../images.ts'
 import { BadRequest } from '../problem.ts'
+import { parse } from './prompt.ts'
 
 /** What a browser may show; anything else is only ever downloaded, so that no file becomes a page of this origin. */
 const shown: Readonly<Record<string, string>> = {
@@ -23,34 +27,78 @@ type Folder = (typeof folders)[number]
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-/** Pictures out and in: /view, /upload/image (spec/comfyui.md 1.8, 1.9). */
+/** Pictures out and in: /view, /upload/image, /upload/mask (spec/comfyui.md 1.8, 1.9). */
 export function fileRoutes(router: Router, { files, limits }: Parts): void {
-  const upload = uploadOf(limits.upload)
+  const upload = formReader(limits.upload)
   router.get('/view', async (request, response) => {
     const { kind, name } = wanted(request.query)
     const file = await files.find(kind, name)
     if (!file) throw new BadRequest('not_found', `There is no "${name}" in the ${kind} folder`, 404)
-    protect(response)
+    protect(response).set('ETag', await tagOf(file, request.url))
     const type = shown[path.extname(file).toLowerCase()]
     const preview = text(request.query.preview)
     const channel = text(request.query.channel)
     if (type && (preview !== undefined || channel === 'rgb' || channel === 'a')) {
+      if (request.fresh) return void response.status(304).end()
       const { mime, bytes } = await convertImage(file, { preview, channel })
       response.set({ 'Content-Type': mime, 'Content-Disposition': disposition('inline', name) }).send(bytes)
     } else send(response, file, name, type)
   })
 
   router.post('/upload/image', fewAtATime, upload, async (request, response) => {
-    if (!request.file) throw new BadRequest('no_file', 'The upload holds no file; send it in the field "image"')
-    const kind = folderOf(text(request.body?.type) ?? 'input')
-    const subfolder = text(request.body?.subfolder) ?? ''
-    const isOverwriting = ['true', '1'].includes(text(request.body?.overwrite) ?? '')
-    const { buffer, originalname } = request.file
-    if (buffer.length === 0) throw new BadRequest('empty_file', `The file "${originalname.slice(0, 80)}" is empty`)
-    await checkImage(buffer)
-    const name = await keep(files, { kind, subfolder, name: originalname, bytes: buffer, isOverwriting })
-    response.json({ name, subfolder, type: kind })
+    response.json(await keep(files, await uploadOf(request)))
   })
+  router.post('/upload/mask', fewAtATime, upload, async (request, response) => {
+    const sent = await uploadOf(request)
+    const original = await originalOf(request, files)
+    const masked = await withAlphaOf(original, sent.bytes)
+    const source = await readFile(original)
+    // Only PNG has an opacity and the graph, so a mask of `a.jpg` is `a.png`.
+    const name = path.posix.format({ ...path.posix.parse(sent.name), base: undefined, ext: '.png' })
+    const bytes = Buffer.from(isPng(source) ? copyPngText(source, masked) : masked)
+    response.json(await keep(files, { ...sent, name, bytes }))
+  })
+}
+
+/** The file of an upload and where it is to go; checked, and a picture. */
+async function uploadOf({ file, body }: Request): Promise<Upload> {
+  if (!file) throw new BadRequest('no_file', 'The upload holds no file; send it in the field "image"')
+  const { buffer, originalname } = file
+  if (buffer.length === 0) throw new BadRequest('empty_file', `The file "${originalname.slice(0, 80)}" is empty`)
+  const fields = (body ?? {}) as Record<string, unknown>
+  const kind = folderOf(text(fields.type) ?? 'input')
+  await checkImage(buffer)
+  return {
+    kind,
+    subfolder: text(fields.subfolder) ?? '',
+    name: originalname,
+    bytes: buffer,
+    isOverwriting: ['true', '1'].includes(text(fields.overwrite) ?? ''),
+  }
+}
+
+const reference = z.object({ filename: z.string(), subfolder: z.string().nullish(), type: z.string().nullish() })
+
+/** The picture that a mask is for. comfy-ui-client calls the field `originalRef`. */
+async function originalOf({ body }: Request, files: Files): Promise<string> {
+  const { original_ref, originalRef } = (body ?? {}) as Record<string, unknown>
+  const given = text(original_ref) ?? text(originalRef)
+  if (given === undefined)
+    throw new BadRequest('no_original', 'A mask needs original_ref: {"filename", "subfolder", "type"} as JSON')
+  const { filename, subfolder, type } = parse(reference, parseJson(Buffer.from(given)))
+  const { kind, name } = wanted({ filename, subfolder: subfolder ?? undefined, type: type ?? undefined })
+  const file = await files.find(kind, name)
+  if (!file) throw new BadRequest('not_found', `There is no "${name}" in the ${kind} folder to mask`, 404)
+  return file
+}
+
+/** Changes with the file and with what was asked of it; the number that ComfyUI's page adds against caches says nothing. */
+async function tagOf(file: string, url: string): Promise<string> {
+  const { size, mtimeMs } = await stat(file)
+  const asked = new URLSearchParams(url.split('?')[1] ?? '')
+  asked.delete('rand')
+  asked.sort()
+  return `"${createHash('sha256').update(`${size}|${mtimeMs}|${asked}`).digest('base64url').slice(0, 27)}"`
 }
 
 /** `filename` may end in ` [input]`, which then wins over `type`. */
@@ -62,7 +110,7 @@ function wanted(query: Record<string, unknown>): { kind: Kind; name: string } {
   return { kind: folderOf(annotation ?? text(query.type) ?? 'output'), name: subfolder ? `${subfolder}/${bare}` : bare }
 }
 
-function folderOf(name: string): Folder {
+export function folderOf(name: string): Folder {
   const found = folders.find(folder => folder === name)
   if (!found)
     throw new BadRequest('bad_folder', `There is no folder "${name.slice(0, 40)}"; the folders are ${folders.join(', ')}`)
@@ -92,7 +140,7 @@ const disposition = (how: 'inline' | 'attachment', name: string): string => {
 }
 
 /** multer's own errors have a name; those of its parser (no boundary, an early end) are plain and just as much the client's. */
-function uploadOf(largest: number): RequestHandler {
+function formReader(largest: number): RequestHandler {
   const readForm = multer({
     storage: multer.memoryStorage(),
     limits: { fileSize: largest, files: 1, fields: 16, fieldSize: 64 << 10, parts: 20, headerPairs: 100 },
@@ -132,8 +180,12 @@ type Upload = {
   readonly isOverwriting: boolean
 }
 
-/** Stores an upload; the same bytes keep their name, others of that name become `a (1).png`. Gives the name it got. */
-async function keep(files: Files, { kind, subfolder, name, bytes, isOverwriting }: Upload): Promise<string> {
+/** Stores an upload; the same bytes keep their name, others of that name become `a (1).png`. Says where it lies now. */
+async function keep(files: Files, upload: Upload): Promise<{ name: string; subfolder: string; type: Folder }> {
+  return { name: await store(files, upload), subfolder: upload.subfolder, type: upload.kind }
+}
+
+async function store(files: Files, { kind, subfolder, name, bytes, isOverwriting }: Upload): Promise<string> {
   const { name: stem, ext } = path.posix.parse(name)
   const digest = createHash('sha256').update(bytes).digest('hex')
   for (let i = 0; ; i++) {

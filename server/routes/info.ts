@@ -3,8 +3,6 @@ import type { Router } from 'express'
 import { z } from 'zod'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
-import { BadRequest } from '../problem.ts'
-import { isCheckpoint } from '../worker.ts'
 
 /** What both sides can do beyond the oldest protocol. Saying more makes ComfyUI's page ask for what is behind it. */
 export const features = ({ upload }: Pick<Parts['limits'], 'upload'>) => ({
@@ -15,8 +13,11 @@ export const features = ({ upload }: Pick<Parts['limits'], 'upload'>) => ({
 /** The ComfyUI version whose protocol this is; clients compare it. */
 const comfyVersion = '0.3.64'
 
+/** ComfyUI's page compares these with its own and asks a person to update; "0" is never newer. */
+const pageVersions = { required_frontend_version: '0', installed_templates_version: '0', required_templates_version: '0' }
+
 /** Everything a client asks once, at its start: what nodes there are, what machine this is (spec/comfyui.md 1.7, 1.10, 5.1). */
-export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoints, limits }: Parts): void {
+export function infoRoutes(router: Router, { objectInfo, runner, limits }: Parts): void {
   router.get('/object_info', async (_, response) => void response.json(await objectInfo()))
   router.get('/object_info/:type', async (request, response) => {
     const { type } = request.params
@@ -34,6 +35,7 @@ export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoi
         ram_total: totalmem(),
         ram_free: freemem(),
         comfyui_version: comfyVersion,
+        ...pageVersions,
         python_version: `none (Node ${process.version})`,
         pytorch_version: 'none (ONNX Runtime)',
         embedded_python: false,
@@ -42,24 +44,9 @@ export function infoRoutes(router: Router, { files, objectInfo, runner, checkpoi
       devices: [{ name: device, type: device, index: 0, ...memory }],
     })
   })
-  router.get('/extensions', (_, response) => void response.json([]))
-  router.get('/embeddings', (_, response) => void response.json([]))
   router.get('/i18n', (_, response) => void response.json({}))
   router.get('/global_subgraphs', (_, response) => void response.json({}))
   router.get('/node_replacements', (_, response) => void response.json({}))
-  router.get('/models', (_, response) => void response.json(['checkpoints']))
-  router.get('/models/:folder', async (request, response) => {
-    if (request.params.folder !== 'checkpoints')
-      throw new BadRequest('not_found', `There is no folder of models "${request.params.folder.slice(0, 40)}"`, 404)
-    response.json(await files.list('checkpoints', isCheckpoint))
-  })
-  router.get('/experiment/models', (_, response) => void response.json([]))
-  router.get('/view_metadata/:folder', async (request, response) => {
-    const { filename } = request.query
-    if (request.params.folder !== 'checkpoints' || typeof filename !== 'string')
-      throw new BadRequest('not_found', 'There is no such file', 404)
-    response.json((await checkpoints.details(filename)).info)
-  })
   router.post('/free', readRaw, (request, response) => {
     const asked = z
       .object({ unload_models: z.boolean().optional(), free_memory: z.boolean().optional() })

@@ -1,11 +1,10 @@
-import type { Router } from 'express'
+import type { Response, Router } from 'express'
 import { z } from 'zod'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest } from '../problem.ts'
 import type { Job } from '../queue.ts'
 import { createdAt, durationOf, messageOf, stateOf, timesOf, workflowIdOf, type EndState, type HistoryEntry } from '../history.ts'
-import { parse } from './prompt.ts'
 
 type Status = EndState | 'pending' | 'in_progress'
 type Listed = { readonly job: Job; readonly status: Status; readonly entry?: HistoryEntry }
@@ -24,8 +23,9 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
   }
 
   router.get('/jobs', async (request, response) => {
-    const { status, workflow_id, sort_by, sort_order, limit, offset } = parse(query, request.query)
-    const states = status?.split(',')
+    const asked = query.safeParse(request.query)
+    if (!asked.success) return void refuse(response, asked.error)
+    const { status: states, workflow_id, sort_by, sort_order, limit, offset } = asked.data
     const ascending = sort_order === 'asc'
     const by = sort_by === 'execution_duration' ? ('duration' as const) : ('created' as const)
     // Of the ended ones only as many are read as the page could hold; those that wait or run are few.
@@ -34,7 +34,8 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
       listed =>
         (!states || states.includes(listed.status)) && (workflow_id === undefined || workflowIdOf(listed.job) === workflow_id),
     )
-    const wanted = [...found.entries.map(ended), ...waiting]
+    // Of two that came in the same millisecond, the one that still waits is the newer.
+    const wanted = ascending ? [...found.entries.map(ended), ...waiting] : [...waiting.reverse(), ...found.entries.map(ended)]
     const key = (listed: Listed) => (by === 'duration' ? durationOf(listed.entry) : createdAt(listed.job))
     wanted.sort((a, b) => (ascending ? 1 : -1) * (key(a) - key(b)))
     const jobs = wanted.slice(offset, offset + limit).map(summary)
@@ -42,8 +43,11 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
     response.json({ jobs, pagination: { offset, limit, total, has_more: offset + jobs.length < total } })
   })
   router.post('/jobs/cancel', readRaw, async (request, response) => {
-    const { job_ids } = parse(z.object({ job_ids: z.array(z.string()).max(1000) }), jsonOf(request) ?? {})
-    response.json({ cancelled: await cancel(job_ids) })
+    const asked = z.object({ job_ids: z.array(z.unknown()).min(1).max(1000) }).safeParse(jsonOf(request) ?? {})
+    if (!asked.success) return void refuse(response, asked.error)
+    const invalid_ids = asked.data.job_ids.filter(id => !isUuid(id))
+    if (invalid_ids.length > 0) return void response.status(400).json({ error: 'job_ids must be UUIDs', invalid_ids })
+    response.json({ cancelled: await cancel(asked.data.job_ids.filter(isUuid)) })
   })
   router.get('/jobs/:id', async (request, response) => {
     const { id } = request.params
@@ -60,8 +64,14 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
   })
 }
 
+const statuses = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] as const satisfies Status[]
+
 const query = z.object({
-  status: z.string().optional(),
+  status: z
+    .string()
+    .transform(text => text.split(',').map(word => word.trim()))
+    .pipe(z.array(z.enum(statuses)))
+    .optional(),
   workflow_id: z.string().optional(),
   sort_by: z.enum(['created_at', 'execution_duration']).optional(),
   sort_order: z.enum(['asc', 'desc']).optional(),
@@ -69,23 +79,51 @@ const query = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 })
 
-/** Keys without a value are left out by JSON: ComfyUI's page refuses nulls. */
+/** These routes say what is wrong in a plain text, not in the shape of a refused prompt. */
+const refuse = (response: Response, { issues }: z.ZodError) =>
+  response
+    .status(400)
+    .json({ error: issues.map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`).join('; ') })
+
+const isUuid = (id: unknown): id is string => typeof id === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+
+/** What ComfyUI's page shows of a failure; it refuses the whole list when one of these is missing. */
+const failure = z.object({
+  node_id: z.string(),
+  node_type: z.string(),
+  exception_message: z.string(),
+  exception_type: z.string(),
+  traceback: z.array(z.string()),
+})
+const picture = z.object({ filename: z.string(), subfolder: z.string(), type: z.enum(['output', 'temp', 'input']) })
+
+/**
+ * A job as the page lists it. The page reads all jobs or none, so whatever a job from the store lacks is left out of it
+ * here; keys without a value are left out by JSON, for nulls are refused, too.
+ */
 function summary(listed: Listed) {
   const { job, status, entry } = listed
   const { begin, end } = timesOf(entry)
-  const images = Object.entries(entry?.outputs ?? {}).flatMap(([nodeId, ui]) =>
-    (ui.images ?? []).map(image => ({ ...image, nodeId, mediaType: 'images' })),
-  )
+  const images = picturesOf(entry)
   return {
     id: job.promptId,
     status,
-    priority: job.number,
+    priority: Number.isFinite(job.number) ? job.number : 0,
     create_time: createdAt(job),
     execution_start_time: begin,
     execution_end_time: end,
-    execution_error: entry && messageOf(entry, 'execution_error'),
+    execution_error: entry && failure.loose().safeParse(messageOf(entry, 'execution_error')).data,
     outputs_count: images.length,
+    previewable_outputs_count: images.length,
     preview_output: images.find(image => image.type === 'output') ?? images[0],
     workflow_id: workflowIdOf(job),
   }
 }
+
+const picturesOf = (entry: HistoryEntry | undefined) =>
+  Object.entries(entry?.outputs ?? {}).flatMap(([nodeId, ui]) =>
+    (ui?.images ?? []).flatMap(image => {
+      const { data } = picture.safeParse(image)
+      return data ? [{ ...data, nodeId, mediaType: 'images' }] : []
+    }),
+  )

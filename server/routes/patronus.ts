@@ -1,22 +1,19 @@
-import { readFile } from 'node:fs/promises'
 import type { Request, Router } from 'express'
-import { parseWorkflow } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { beside, type Files } from '../files.ts'
 import { openImage } from '../images.ts'
 import { BadRequest } from '../problem.ts'
-import type { ShippedWorkflow } from '../protocol.ts'
+import { createShipped } from '../shipped.ts'
 
 /** What only our own page asks: the shipped workflows, what checkpoints say about themselves, where networks run. */
 export function patronusRoutes(router: Router, { files, runner, checkpoints }: Parts): void {
-  router.get('/patronus/workflows', async (_, response) => {
-    const names = await files.list('workflows', name => /^[^/]+\.json$/.test(name))
-    response.json(await Promise.all(names.map(async name => describe(name.replace(/\.json$/, ''), await read(name)))))
-  })
-  router.get('/patronus/workflows/:name', async (request, response) => {
-    response.json(await read(`${request.params.name.replace(/\.json$/, '')}.json`))
-  })
+  const shipped = createShipped(files)
+  router.get('/patronus/workflows', async (_, response) => void response.json(await shipped.list()))
+  router.get(
+    '/patronus/workflows/:name',
+    async (request, response) => void response.json(await shipped.read(request.params.name)),
+  )
   router.get('/patronus/checkpoints', async (_, response) => void response.json(await checkpoints.list()))
   router.get(
     '/patronus/checkpoints/:name',
@@ -53,12 +50,6 @@ export function patronusRoutes(router: Router, { files, runner, checkpoints }: P
     response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=300' }).send(bytes)
   })
   router.get('/patronus/device', (_, response) => void response.json(runner.device()))
-
-  const read = async (name: string): Promise<unknown> => {
-    const file = await files.find('workflows', name)
-    if (!file) throw new BadRequest('not_found', `There is no shipped workflow "${name}"`, 404)
-    return JSON.parse(await readFile(file, 'utf8'))
-  }
 }
 
 const isForced = ({ query }: Request<object>): boolean => query.force !== undefined && query.force !== 'false'
@@ -74,15 +65,4 @@ async function tileOf(files: Files, checkpoint: string, index: string | undefine
   if (!strip || !(left + side <= width))
     throw new BadRequest('not_found', `There is no picture of that prototype of "${checkpoint}"`, 404)
   return openImage(strip).extract({ left, top: 0, width: side, height: side }).png().toBuffer()
-}
-
-/** Title and sentence stand in the file, under `extra.patronus`; the file name serves where they are missing. */
-function describe(name: string, workflow: unknown): ShippedWorkflow {
-  const { title, description } = (parseWorkflow(workflow).extra.patronus ?? {}) as Partial<Record<string, unknown>>
-  const fromName = name.replaceAll('-', ' ').replace(/^./, letter => letter.toUpperCase())
-  return {
-    name,
-    title: typeof title === 'string' ? title : fromName,
-    description: typeof description === 'string' ? description : '',
-  }
 }

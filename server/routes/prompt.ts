@@ -25,10 +25,7 @@ const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()
 const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(
-  router: Router,
-  { runs, queue, store, disk, objectInfo, validatorOf, limits }: Parts,
-): void {
+export function promptRoutes(router: Router, { runs, queue, store, disk, objectInfo, validatorOf, limits }: Parts): void {
   router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
 
   router.post('/prompt', readRaw, async (request, response) => {

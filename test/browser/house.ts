@@ -25,11 +25,15 @@ export const missing = (): string | undefined =>
       ? 'dist/ is missing; run npm run build'
       : undefined
 
-/** `checkpoints`: a folder to serve in place of the shipped ones. */
-export async function openHouse({ checkpoints }: { checkpoints?: string } = {}): Promise<House> {
+/** `checkpoints`: a folder to serve in place of the shipped ones; `more`: further options of `patronus serve`. */
+export async function openHouse({
+  checkpoints,
+  more = [],
+}: { checkpoints?: string; more?: readonly string[] } = {}): Promise<House> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'patronus-browser-'))
   const args = ['cli/patronus.mjs', 'serve', '--port', '0', '--data', path.join(folder, 'data'), '--device', 'cpu']
   if (checkpoints !== undefined) args.push('--checkpoints', checkpoints)
+  args.push(...more)
   const server = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const url = await addressOf(server)
   const browser = await chromium.launch({

@@ -1,0 +1,79 @@
+import type { Logger } from 'pino'
+
+/** A line of the log as ComfyUI's terminal panel shows it: when, and what with its line break. */
+export type LogLine = { readonly t: string; readonly m: string }
+
+/** The newest lines of the log, for a person who looks at them from a page (spec/comfyui.md 1.10). */
+export type Logs = {
+  entries(): readonly LogLine[]
+  add(text: string): void
+  /** Says whether a client is told of every new line. */
+  subscribe(clientId: string, enabled: boolean): void
+}
+
+type Options = {
+  /** Told of a new line; a client that is not there costs nothing. */
+  readonly tell: (line: LogLine, clientId: string) => void
+  /** What may never be read in a line. */
+  readonly secrets?: readonly string[]
+  readonly capacity?: number
+}
+
+/** Clients that may listen at once; they never say that they leave for good, so the oldest makes room. */
+const mostListeners = 100
+const longestLine = 2000
+
+export function createLogs({ tell, secrets = [], capacity = 300 }: Options): Logs {
+  const lines: LogLine[] = []
+  const listeners = new Set<string>()
+  return {
+    entries: () => [...lines],
+    add: text => {
+      const line = { t: new Date().toISOString(), m: `${withoutSecrets(text, secrets).slice(0, longestLine)}\n` }
+      lines.push(line)
+      if (lines.length > capacity) lines.shift()
+      for (const id of listeners) tell(line, id)
+    },
+    subscribe: (clientId, enabled) => {
+      listeners.delete(clientId)
+      if (!enabled) return
+      listeners.add(clientId)
+      if (listeners.size > mostListeners) listeners.delete(listeners.values().next().value!)
+    },
+  }
+}
+
+/** A line as a stranger may read it: no secret, and no folder of this machine. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const hidden = secrets.filter(Boolean).reduce((left, secret) => left.replaceAll(secret, '***'), text)
+  return hidden
+    .replace(/\bbearer\s+\S+/gi, 'Bearer ***')
+    .replace(/\b(token|api[_-]?key|authorization|password)\b(["']?\s*[:=]?\s*["']?)[^\s"',&]+/gi, '$1$2***')
+    .replace(/(?:file:\/\/)?(?:\b[A-Z]:)?[\\/](?:[^\s:"'()\\/]+[\\/])+(?=[^\s:"'()\\/]+)/gi, '…/')
+}
+
+/** What of a log record is worth a reader's time, in this order. */
+const told = ['prompt_id', 'status', 'ms', 'method', 'path', 'error']
+
+/**
+ * The same logger, whose words also go to `logs`, whatever its own level. Requests are left out: they are many, and
+ * reading the log is one.
+ */
+export function heardBy(log: Logger, logs: Logs): Logger {
+  // A logger of pino finds its inside through its prototype, as its own children do.
+  const heard = Object.create(log) as Logger
+  for (const level of ['info', 'warn', 'error', 'fatal'] as const)
+    heard[level] = ((first: unknown, ...rest: unknown[]) => {
+      if (rest[0] !== 'request') logs.add(lineOf(first, rest[0]))
+      ;(log[level] as (...words: unknown[]) => void)(first, ...rest)
+    }) as Logger['info']
+  return heard
+}
+
+function lineOf(first: unknown, message: unknown): string {
+  if (typeof first !== 'object' || first === null) return String(first)
+  const record = first as Record<string, unknown> & { err?: { message?: string } }
+  const facts = told.filter(key => record[key] !== undefined).map(key => `${key}=${String(record[key])}`)
+  if (record.err) facts.push(`error=${record.err.message}`)
+  return [message ?? '', ...facts].join(' ').trim()
+}
