@@ -24,6 +24,9 @@ export type ServerOptions = {
   readonly allowedOrigins?: readonly string[]
   /** Checkpoint to load ahead of the first run; default the first there is (true); false for none. */
   readonly warm?: string | boolean
+  /** See serve.ts. */
+  readonly minimumFreeDisk?: number
+  readonly historyCapacity?: number
   readonly log?: Logger | 'silent'
 }
 
