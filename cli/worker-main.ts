@@ -1,5 +1,12 @@
-import { runWorkerProcess } from '../server/worker-process.ts'
-import { createSources } from './sources.ts'
+// Heard before anything else is loaded, which takes a second: a server that dies meanwhile must not leave this process behind.
+process.on('disconnect', () => process.exit(0))
+
+const [{ runWorkerProcess }, { createSources }] = await Promise.all([
+  import('../server/worker-process.ts'),
+  import('./sources.ts'),
+])
 
 /** What the server starts to run graphs in: its worker, told where data sets come from. */
 runWorkerProcess(createSources())
+
+export {}

@@ -66,7 +66,8 @@ async function lockData(data: string) {
     return lockFolder(data)
   } catch (error) {
     const { code = '', message } = error as Error & { code?: string }
-    if (!/^SQLITE|^E[A-Z]+/.test(code) && !message.includes('ConnectionFailed')) throw error
+    if (message.includes('ConnectionFailed')) throw problem('no file can be made in it', error)
+    if (!/^SQLITE|^E[A-Z]+/.test(code)) throw error
     throw problem((diskError(error, 'server.pid') as Error).message, error)
   }
 }

@@ -115,7 +115,7 @@ test('a peer that stopped answering is dropped after a few pings', async () => {
   expect(Date.now() - began).toBeLessThan(3000)
 })
 
-test('a server that stops in the middle of a run ends the run, says goodbye to its clients and lets go of its port', async () => {
+test('a server that stops in the middle of a run puts the run off, says goodbye to its clients and lets go of its port', async () => {
   const stopping = await testServer()
   const client = await connect(stopping)
   await submit(
@@ -132,7 +132,8 @@ test('a server that stops in the middle of a run ends the run, says goodbye to i
   await stopping.clean()
   expect(Date.now() - began).toBeLessThan(3000)
   expect(await goodbye).toBe(1001)
-  expect(client.heard.some(one => one.type === 'execution_interrupted')).toBe(true)
+  // Who hears of an interruption takes the run for ended (test/server-restart.test.ts: it goes on at the next start).
+  expect(client.heard.some(one => one.type === 'execution_interrupted')).toBe(false)
   const again = await testServer({ port: stopping.port })
   await again.clean()
 })

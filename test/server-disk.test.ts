@@ -133,7 +133,7 @@ onSmallDisk('a data folder that cannot be written is refused at the start, in wo
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', data])
   try {
     await expect(testServer({ data })).rejects.toThrow(
-      /^The data folder .*readonly cannot be written: .*; choose another folder with --data$/,
+      /^The data folder .*readonly cannot be written: no file can be made in it; choose another folder with --data$/,
     )
     await expect(testServer({ data: path.join(data, 'new') })).rejects.toThrow(/^The data folder .*new cannot be written: /)
     expect(await readdir(data)).toEqual([])

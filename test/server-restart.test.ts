@@ -97,6 +97,25 @@ test('a job that saved pictures before the stop saves them again under their nam
   expect((await readdir(path.join(data, 'output'))).filter(name => name.startsWith('.'))).toEqual([])
 })
 
+test.each(['asc', 'desc'])(
+  'the pages of the list of jobs, put together, are the list, also while jobs wait (%s)',
+  async order => {
+    for (let i = 1; i <= 4; i++) await ended((await submit(server, steps(i, 0))).body.prompt_id)
+    for (const number of [1, 2, 3]) await submit(server, steps(500, 10 + number))
+    type Page = { jobs: { id: string }[]; pagination: { total: number; has_more: boolean } }
+    const page = async (limit: number, offset: number) =>
+      (await getJson(server, `/jobs?sort_order=${order}&limit=${limit}&offset=${offset}`)) as Page
+    const whole = await page(100, 0)
+    expect([whole.jobs.length, whole.pagination]).toMatchObject([7, { total: 7, has_more: false }])
+    for (const limit of [1, 2, 3, 5]) {
+      const pages: Page[] = []
+      do pages.push(await page(limit, limit * pages.length))
+      while (pages.at(-1)!.pagination.has_more)
+      expect(pages.flatMap(({ jobs }) => jobs.map(({ id }) => id))).toEqual(whole.jobs.map(({ id }) => id))
+    }
+  },
+)
+
 describe('the running job when the server stops', () => {
   const begin = async (count: number, wait: number) => {
     const store = createMemoryStore()

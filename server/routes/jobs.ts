@@ -28,17 +28,20 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
     const { status: states, workflow_id, sort_by, sort_order, limit, offset } = asked.data
     const ascending = sort_order === 'asc'
     const by = sort_by === 'execution_duration' ? ('duration' as const) : ('created' as const)
-    // Of the ended ones only as many are read as the page could hold; those that wait or run are few.
-    const found = await store.find({ states, workflowId: workflow_id, by, ascending, limit: offset + limit })
     const waiting = (await open()).filter(
       listed =>
         (!states || states.includes(listed.status)) && (workflow_id === undefined || workflowIdOf(listed.job) === workflow_id),
     )
+    // Those that wait or run are few and stand anywhere among the ended ones, of which there are many: of these only as many are
+    // read as can be on the page. What is skipped stands before the page wherever the waiting ones stand.
+    const skipped = Math.max(0, offset - waiting.length)
+    const window = { limit: offset + limit - skipped, offset: skipped }
+    const found = await store.find({ states, workflowId: workflow_id, by, ascending, ...window })
     // Of two that came in the same millisecond, the one that still waits is the newer.
     const wanted = ascending ? [...found.entries.map(ended), ...waiting] : [...waiting.reverse(), ...found.entries.map(ended)]
     const key = (listed: Listed) => (by === 'duration' ? durationOf(listed.entry) : createdAt(listed.job))
     wanted.sort((a, b) => (ascending ? 1 : -1) * (key(a) - key(b)))
-    const jobs = wanted.slice(offset, offset + limit).map(summary)
+    const jobs = wanted.slice(offset - skipped, offset - skipped + limit).map(summary)
     const total = found.total + waiting.length
     response.json({ jobs, pagination: { offset, limit, total, has_more: offset + jobs.length < total } })
   })

@@ -29,7 +29,9 @@ const acknowledged = new Set()
 const unanswered = new Set()
 const untilServing = []
 let refused = 0
+/** Workers that went on after their server was killed alone, and how long the others took to notice, ms. */
 let orphans = 0
+let slowestWorker = 0
 
 try {
   await mkdir(path.join(data, 'input'), { recursive: true })
@@ -50,7 +52,9 @@ async function oneRound(round) {
   const worker = await workerOf(server.child.pid)
   await server.kill(round % 2 === 1)
   await Promise.all(clients)
-  if (worker !== undefined && !(await ends(worker, 5000))) orphans++
+  const killed = performance.now()
+  if (worker !== undefined && !(await ends(worker, 15_000))) orphans++
+  slowestWorker = Math.max(slowestWorker, Math.round(performance.now() - killed))
 }
 
 /** The server in a process group of its own, once `GET /queue` answers. */
@@ -155,6 +159,7 @@ async function account() {
     doubledPictures: files.filter(name => !wanted.has(name)).length + names.length - wanted.size,
     halfPictures: half.length,
     orphanedWorkers: orphans,
+    slowestWorker,
     untilServing: { p50: Math.round(untilServing[untilServing.length >> 1]), max: Math.round(untilServing.at(-1)) },
     stop: { code, ms: stop },
     load: Number(os.loadavg()[0].toFixed(1)),
