@@ -4,13 +4,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { Command } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
-import type { FileKind } from '../nodes/node.ts'
+import type { Catalog, FileKind } from '../nodes/node.ts'
 import type { Files, Roots } from '../server/files.ts'
 import type { Job } from '../server/queue.ts'
 import { explain, problems, toPrompt, type ObjectInfo, type Problem, type Prompt, type Workflow } from '../workflows/graph.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
 import { readGraph, type GraphFile } from './graph-file.ts'
-import { collected, deviceOption } from './options.ts'
+import { collected, deviceOption, pluginOption } from './options.ts'
 import { keepOutputs } from './outputs.ts'
 import { humanReport, jsonReport, type RunReport } from './run-report.ts'
 import {
@@ -31,6 +31,7 @@ type RunOptions = {
   readonly data: string
   readonly checkpoints?: readonly string[]
   readonly device: DeviceName
+  readonly plugin?: readonly string[]
   readonly json?: boolean
 }
 
@@ -55,6 +56,7 @@ export const runCommand = (house: string): Command =>
     )
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
     .addOption(deviceOption())
+    .addOption(pluginOption())
     .option('--json', 'one JSON object a line on stdout instead of text')
     .addHelpText(
       'after',
@@ -79,7 +81,8 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
   const graph = await readGraph(source, path.join(house, 'workflows'))
   const roots = rootsOf(temporary, options, house)
   const files = createFiles(roots)
-  const prepared = await prepare(graph, settings, files, roots)
+  const catalog = await catalogWith(options.plugin ?? [])
+  const prepared = await prepare(graph, settings, { catalog, files, roots })
   const report = options.json
     ? jsonReport(process.stdout)
     : humanReport(process.stdout, process.stderr, node => titleOf(prepared.prompt, prepared.info, node))
@@ -91,7 +94,7 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
     outputs: checked.roots,
     extraData: prepared.workflow ? { extra_pnginfo: { workflow: prepared.workflow } } : {},
   }
-  await execute(job, prepared, files, options.device, report)
+  await execute(job, prepared, { catalog, files, wish: options.device, report })
 }
 
 /** What is written goes to the folder asked for; what is read is looked for in the caller's folders, then in the shipped ones. */
@@ -113,10 +116,21 @@ const rootsOf = (temporary: string, { out, data, checkpoints = [] }: RunOptions,
 
 type Prepared = { readonly prompt: Prompt; readonly workflow?: Workflow; readonly info: ObjectInfo }
 
-/** The graph in the form that runs, with all settings in it. */
-async function prepare(graph: GraphFile, settings: readonly Setting[], files: Files, roots: Roots): Promise<Prepared> {
-  const [{ catalog }, { describe }, { isInception }, { isCheckpoint }] = await Promise.all([
+async function catalogWith(names: readonly string[]): Promise<Catalog> {
+  const [{ catalog }, { loadPlugins, withPlugins }] = await Promise.all([
     import('../nodes/index.ts'),
+    import('../server/plugins.ts'),
+  ])
+  return withPlugins(catalog, await loadPlugins(names))
+}
+
+/** The graph in the form that runs, with all settings in it. */
+async function prepare(
+  graph: GraphFile,
+  settings: readonly Setting[],
+  { catalog, files, roots }: { catalog: Catalog; files: Files; roots: Roots },
+): Promise<Prepared> {
+  const [{ describe }, { isInception }, { isCheckpoint }] = await Promise.all([
     import('../nodes/describe.ts'),
     import('../server/context.ts'),
     import('../server/worker.ts'),
@@ -194,16 +208,18 @@ const hints: Readonly<Record<string, string>> = {
 
 const hint = (classType: string, { extra_info }: Problem): string => hints[`${classType}.${String(extra_info.input_name)}`] ?? ''
 
-async function execute(job: Job, prepared: Prepared, files: Files, wish: DeviceName, report: RunReport): Promise<void> {
-  const [{ catalog }, { createWorker }, { openInception }, { loadPatronus }, { chooseDevice }, { createSources }] =
-    await Promise.all([
-      import('../nodes/index.ts'),
-      import('../server/worker.ts'),
-      import('../engine/inception.ts'),
-      import('../engine/load.ts'),
-      import('../engine/device.ts'),
-      import('./sources.ts'),
-    ])
+async function execute(
+  job: Job,
+  prepared: Prepared,
+  { catalog, files, wish, report }: { catalog: Catalog; files: Files; wish: DeviceName; report: RunReport },
+): Promise<void> {
+  const [{ createWorker }, { openInception }, { loadPatronus }, { chooseDevice }, { createSources }] = await Promise.all([
+    import('../server/worker.ts'),
+    import('../engine/inception.ts'),
+    import('../engine/load.ts'),
+    import('../engine/device.ts'),
+    import('./sources.ts'),
+  ])
   const device = await chooseDevice(wish)
   report.device(device.device, device.reason)
   const runner = createWorker({

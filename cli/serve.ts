@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
 import type { CheckpointSummary, DeviceReport } from '../server/protocol.ts'
 import type { RunningServer } from '../server/serve.ts'
-import { collected, deviceOption, whole } from './options.ts'
+import { collected, deviceOption, pluginOption, whole } from './options.ts'
 import { onStopSignals } from './signals.ts'
 import { workerScript } from './worker-script.ts'
 
@@ -14,6 +14,7 @@ type ServeOptions = {
   readonly data: string
   readonly checkpoints?: readonly string[]
   readonly device: DeviceName
+  readonly plugin?: readonly string[]
   readonly token?: string
   readonly allowHost?: readonly string[]
   readonly allowOrigin?: readonly string[]
@@ -30,6 +31,7 @@ export const serveCommand = (): Command =>
     .option('--data <folder>', 'folder for input, output and user files', 'data')
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
     .addOption(deviceOption())
+    .addOption(pluginOption())
     .option('--token <secret>', 'ask every client for this (default: $PATRONUS_TOKEN)')
     .option('--allow-host <name>', 'another name the server answers to, as behind a proxy; repeatable', collected)
     .option('--allow-origin <origin>', 'another page that may use it, such as https://lab.example; repeatable', collected)
@@ -48,6 +50,7 @@ async function serve(options: ServeOptions): Promise<void> {
     data,
     checkpoints,
     device,
+    plugins: options.plugin,
     token,
     allowedHosts: options.allowHost,
     allowedOrigins: options.allowOrigin,

@@ -161,6 +161,8 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs> = {
   readonly outputs: O
   /** Runs even when nothing is linked to it: it shows or saves. */
   readonly output?: boolean
+  /** The plugin it comes from; set by whoever loads it, absent for our own. */
+  readonly pack?: string
   /** Words the palette finds it by besides its title. */
   readonly aliases?: readonly string[]
   /**

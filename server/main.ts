@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { pino, type Logger } from 'pino'
 import { catalog } from '../nodes/index.ts'
 import { createChildRunner } from './child-runner.ts'
+import { loadPlugins, withPlugins } from './plugins.ts'
 import { serve, type RunningServer } from './serve.ts'
 
 export type ServerOptions = {
@@ -19,6 +20,8 @@ export type ServerOptions = {
   /** Folders of checkpoints besides the shipped one, which comes last. */
   readonly checkpoints?: readonly string[]
   readonly device?: DeviceName
+  /** Packages, folders or files with more nodes (docs/plugins.md). */
+  readonly plugins?: readonly string[]
   readonly token?: string
   readonly allowedHosts?: readonly string[]
   readonly allowedOrigins?: readonly string[]
@@ -28,15 +31,17 @@ export type ServerOptions = {
 }
 
 /** The server as people start it: the real catalog, networks in a process of their own, the shipped files of this house. */
-export function startServer(options: ServerOptions): Promise<RunningServer> {
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const house = findHouse()
   const log = options.log === 'silent' ? pino({ level: 'silent' }) : (options.log ?? pino())
   const own = options.checkpoints ?? []
+  const plugins = await loadPlugins(options.plugins ?? [])
   return serve(
-    catalog,
+    withPlugins(catalog, plugins),
     ({ files, log }) =>
       createChildRunner({
         script: options.worker,
+        args: plugins.map(({ file }) => file),
         roots: files.roots,
         device: options.device ?? 'auto',
         warm: options.warm ?? true,
