@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { GraphError, type ObjectInfo } from '../workflows/graph.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Files } from './files.ts'
+import { allowOrigins } from './cors.ts'
 import { cookieName, type GuardRequest, type Verdict } from './guard.ts'
 import { answerFor } from './problem.ts'
 import type { JobQueue } from './queue.ts'
@@ -34,16 +35,18 @@ export type AppOptions = {
   readonly guard: (request: GuardRequest) => Verdict
   /** The built page. */
   readonly editor: string
+  /** Pages of other origins that may read its answers; the guard has its own list of them. */
+  readonly origins?: readonly string[]
   readonly log: Logger
 }
 
 /** Everything the server can be asked: the guard, the routes (bare and under /api), the page. Made from parts, so a test makes it from others. */
-export function createApp(parts: Parts, { guard, editor, log }: AppOptions): Express {
+export function createApp(parts: Parts, { guard, editor, origins, log }: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('etag', false)
-  app.use(logged(log), guarded(guard), safeHeaders)
+  app.use(logged(log), allowOrigins(origins), guarded(guard), safeHeaders)
 
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())

@@ -76,7 +76,7 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
 
   const guard = createGuard({ ...options, host })
-  const app = createApp(parts, { guard, editor: options.editor, log })
+  const app = createApp(parts, { guard, editor: options.editor, origins: options.allowedOrigins, log })
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,
