@@ -12,6 +12,7 @@ import type { JobQueue } from './queue.ts'
 import { fileRoutes } from './routes/files.ts'
 import { infoRoutes } from './routes/info.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { patronusRoutes } from './routes/patronus.ts'
 import { graphAnswer, promptRoutes } from './routes/prompt.ts'
 import { userRoutes } from './routes/userdata.ts'
@@ -50,7 +51,7 @@ export function createApp(parts: Parts, { guard, editor, origins, log }: AppOpti
 
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())
-  for (const routes of [promptRoutes, fileRoutes, userRoutes, infoRoutes, jobRoutes, patronusRoutes]) routes(router, parts)
+  for (const routes of [promptRoutes, fileRoutes, userRoutes, infoRoutes, jobRoutes, patronusRoutes, openApiRoutes]) routes(router, parts)
   app.use('/api', router)
   app.use(router)
   app.use(pageFrom(editor))

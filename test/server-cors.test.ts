@@ -32,10 +32,11 @@ describe('a page of another origin', () => {
   test.each(['https://evil.example', 'http://lab.example', 'https://lab.example.evil.example', 'null'])(
     'reads nothing when it comes from %s',
     async origin => {
-      for (const init of [
+      const inits: RequestInit[] = [
         { headers: { origin, authorization: 'Bearer sesame' } },
         { method: 'OPTIONS', headers: { origin, ...preflight } },
-      ]) {
+      ]
+      for (const init of inits) {
         const response = await ask('/queue', init)
         expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([403, null])
       }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Request, Router } from 'express'
-import { parseWorkflow } from '../../workflows/graph.ts'
+import { parseWorkflow, toPrompt } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { beside, type Files } from '../files.ts'
@@ -9,13 +9,18 @@ import { BadRequest } from '../problem.ts'
 import type { ShippedWorkflow } from '../protocol.ts'
 
 /** What only our own page asks: the shipped workflows, what checkpoints say about themselves, where networks run. */
-export function patronusRoutes(router: Router, { files, runner, checkpoints }: Parts): void {
+export function patronusRoutes(router: Router, { files, runner, checkpoints, objectInfo }: Parts): void {
   router.get('/patronus/workflows', async (_, response) => {
     const names = await files.list('workflows', name => /^[^/]+\.json$/.test(name))
     response.json(await Promise.all(names.map(async name => describe(name.replace(/\.json$/, ''), await read(name)))))
   })
   router.get('/patronus/workflows/:name', async (request, response) => {
     response.json(await read(`${request.params.name.replace(/\.json$/, '')}.json`))
+  })
+  // For programs that are no editor: what a page makes of the file before it posts it.
+  router.get('/patronus/workflows/:name/prompt', async (request, response) => {
+    const workflow = parseWorkflow(await read(`${request.params.name}.json`))
+    response.json(toPrompt(workflow, await objectInfo()).prompt)
   })
   router.get('/patronus/checkpoints', async (_, response) => void response.json(await checkpoints.list()))
   router.get(
