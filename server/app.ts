@@ -15,6 +15,7 @@ import { jobRoutes } from './routes/jobs.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { patronusRoutes } from './routes/patronus.ts'
 import { graphAnswer, promptRoutes } from './routes/prompt.ts'
+import { registerRoute } from './routes/register.ts'
 import { userRoutes } from './routes/userdata.ts'
 import type { Runner } from './runner.ts'
 import type { Runs } from './runs.ts'
@@ -36,13 +37,15 @@ export type AppOptions = {
   readonly guard: (request: GuardRequest) => Verdict
   /** The built page. */
   readonly editor: string
+  /** The built module for other pages. */
+  readonly register?: string
   /** Pages of other origins that may read its answers; the guard has its own list of them. */
   readonly origins?: readonly string[]
   readonly log: Logger
 }
 
 /** Everything the server can be asked: the guard, the routes (bare and under /api), the page. Made from parts, so a test makes it from others. */
-export function createApp(parts: Parts, { guard, editor, origins, log }: AppOptions): Express {
+export function createApp(parts: Parts, { guard, editor, register, origins, log }: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -51,7 +54,9 @@ export function createApp(parts: Parts, { guard, editor, origins, log }: AppOpti
 
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())
-  for (const routes of [promptRoutes, fileRoutes, userRoutes, infoRoutes, jobRoutes, patronusRoutes, openApiRoutes]) routes(router, parts)
+  for (const routes of [promptRoutes, fileRoutes, userRoutes, infoRoutes, jobRoutes, patronusRoutes, openApiRoutes])
+    routes(router, parts)
+  registerRoute(router, register)
   app.use('/api', router)
   app.use(router)
   app.use(pageFrom(editor))

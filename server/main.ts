@@ -53,6 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       checkpoints: [...own, path.join(house, 'checkpoints')],
       workflows: path.join(house, 'workflows'),
       editor: path.join(house, 'dist', 'editor'),
+      register: path.join(house, 'dist', 'register', 'register.js'),
       log,
     },
   )

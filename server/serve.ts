@@ -31,6 +31,8 @@ export type ServeOptions = Partial<GuardOptions> & {
   readonly workflows: string
   /** The built page. */
   readonly editor: string
+  /** The built module that brings our nodes into other pages. */
+  readonly register?: string
   readonly log?: Logger
   readonly socketLimits?: Partial<SocketLimits>
 }
@@ -76,7 +78,13 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
   const parts: Parts = { runs, queue, store, files, runner, checkpoints, objectInfo }
 
   const guard = createGuard({ ...options, host })
-  const app = createApp(parts, { guard, editor: options.editor, origins: options.allowedOrigins, log })
+  const app = createApp(parts, {
+    guard,
+    editor: options.editor,
+    register: options.register,
+    origins: options.allowedOrigins,
+    log,
+  })
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,

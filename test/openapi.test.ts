@@ -61,6 +61,7 @@ describe('a real server answers as described', () => {
       data,
       checkpoints: [path.join(root, 'checkpoints'), data],
       workflows: path.join(root, 'workflows'),
+      register: path.join(root, 'editor/register/index.ts'),
     })
     const { body } = await submit(server, { 1: constant, 2: { class_type: 'Show', inputs: { value: ['1', 0] } } })
     finished = body.prompt_id
@@ -161,6 +162,7 @@ describe('a real server answers as described', () => {
     getAtlas: () => [get(`${drawn}/atlas`), get(`${tiny}/atlas`)],
     getAtlasPicture: () => [get(`${drawn}/atlas/0.png`), get(`${drawn}/atlas/none.png`)],
     getTile: () => [get(`${drawn}/tiles/0.png`), get(`${drawn}/tiles/99999.png`)],
+    getRegister: () => [get('/patronus/register.js')],
     getDevice: () => [get('/patronus/device')],
   }
 

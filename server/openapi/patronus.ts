@@ -64,5 +64,10 @@ export const patronusOperations: Operations = {
     path: { index: 'Its number and .png.' },
     answers: { 200: png, 404: 'Problem' },
   },
+  'GET /patronus/register.js': {
+    id: 'getRegister',
+    summary: 'The module with registerPatronus, for other litegraph pages (docs/litegraph.md).',
+    answers: { 200: ['text/javascript'], 404: 'Problem' },
+  },
   'GET /patronus/device': { id: 'getDevice', summary: 'Where networks run, and why.', answers: { 200: 'Device' } },
 }

@@ -25,10 +25,13 @@ export const missing = (): string | undefined =>
       ? 'dist/ is missing; run npm run build'
       : undefined
 
-/** `checkpoints`: a folder to serve in place of the shipped ones. */
-export async function openHouse({ checkpoints }: { checkpoints?: string } = {}): Promise<House> {
+/** `checkpoints`: a folder to serve in place of the shipped ones; `args`: more for `patronus serve`. */
+export async function openHouse({
+  checkpoints,
+  args: more = [],
+}: { checkpoints?: string; args?: readonly string[] } = {}): Promise<House> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'patronus-browser-'))
-  const args = ['cli/patronus.mjs', 'serve', '--port', '0', '--data', path.join(folder, 'data'), '--device', 'cpu']
+  const args = ['cli/patronus.mjs', 'serve', '--port', '0', '--data', path.join(folder, 'data'), '--device', 'cpu', ...more]
   if (checkpoints !== undefined) args.push('--checkpoints', checkpoints)
   const server = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const url = await addressOf(server)
