@@ -9,8 +9,9 @@ const reason = missing() ?? (existsSync(path.join(root, 'dist/register/register.
 const whenPossible = reason ? describe.skip : describe
 if (reason) console.warn(`test/browser/register.test.ts is skipped: ${reason}`)
 
-/** A copy of build/litegraph.js of litegraph.js 0.7.18; it is not among our packages, whose litegraph.js is @comfyorg/litegraph. */
-const classic = process.env.LITEGRAPH_07
+/** build/litegraph.js of litegraph.js 0.7, from the environment or a package of that name: `litegraph.js` itself is @comfyorg's here. */
+const installed = path.join(root, 'node_modules/litegraph-classic/build/litegraph.js')
+const classic = process.env.LITEGRAPH_07 ?? (existsSync(installed) ? installed : undefined)
 if (!reason && !classic)
   console.warn('registerPatronus in litegraph.js 0.7 is not tested: LITEGRAPH_07 names no build/litegraph.js')
 
@@ -23,6 +24,7 @@ whenPossible('the page of docs/examples/litegraph-page, which is of another orig
     pages = spawn(process.execPath, ['docs/examples/litegraph-page/serve.js', '0'], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, LITEGRAPH_07: classic },
     })
     origin = await new Promise<string>((resolve, reject) => {
       pages.once('exit', code => reject(new Error(`serve.js ended with ${code}`)))
@@ -97,6 +99,23 @@ whenPossible('the page of docs/examples/litegraph-page, which is of another orig
         await page.click('#run')
         await until(page, `/takes noise from/.test(document.querySelector('#status').textContent)`)
         expect(await status(page)).toMatch(/"Sample DDIM" \(node \d+\) takes noise from "own" \(node \d+\), a node of this page/)
+      })
+
+      test('may register again, and refuses to replace a node of the page', async () => {
+        const again = await page.evaluate<string[]>(`(async () => {
+          const { LiteGraph, LGraphNode } = await (await import('./litegraph.js')).loadLiteGraph()
+          const server = new URLSearchParams(location.search).get('server')
+          const { registerPatronus } = await import(server + '/patronus/register.js')
+          const second = await registerPatronus({ LiteGraph, LGraphNode, server })
+          second.close()
+          class LoadImage extends LGraphNode {}
+          LiteGraph.registerNodeType('LoadImage', LoadImage)
+          const refused = await registerPatronus({ LiteGraph, LGraphNode, server }).catch(error => error.message)
+          const third = await registerPatronus({ LiteGraph, LGraphNode, server, prefix: 'patronus/' })
+          third.close()
+          return [second.types.includes('LoadImage'), refused, third.types.includes('patronus/LoadImage')].map(String)
+        })()`)
+        expect(again).toEqual(['true', expect.stringContaining('nodes of these types already: LoadImage. Give a prefix'), 'true'])
       })
 
       test('nothing went wrong in the page meanwhile', () => expect(troubles).toEqual([]))
