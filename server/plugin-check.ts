@@ -49,8 +49,8 @@ const number = z.number(wanted('a number'))
 const flag = z.boolean(wanted('true or false')).optional()
 const common = { help, label: text('a text').optional(), optional: flag, advanced: flag }
 
-/** Links of any type in capitals; those of nodes/node.ts can be linked with our nodes. */
-const linkType = /^(\*|[A-Z][A-Z0-9_]*)$/
+/** Links of any type in capitals, or any of several with commas between; those of nodes/node.ts can be linked with our nodes. */
+const linkType = /^(\*|[A-Z][A-Z0-9_]*(,[A-Z][A-Z0-9_]*)*)$/
 
 const numberPort = (whole: boolean) => {
   const value = whole ? z.int(wanted('a whole number')) : number
@@ -127,7 +127,8 @@ const nodeSchema = z.object(
     category: text('a category, such as "patronus/prototypes"'),
     help,
     inputs: ports(input),
-    outputs: ports(output, ['ui']),
+    // What a result may hold beside its outputs.
+    outputs: ports(output, ['ui', 'expand']),
     output: flag,
     aliases: z.array(z.string(wanted('a text')), wanted('a list of texts')).optional(),
     fingerprint: z.custom(isFunction, wanted('a function')).optional(),

@@ -31,8 +31,9 @@ describe('what a plugin exports', () => {
       expect(checkNodes('mine', exported)).toEqual([good])
   })
 
-  test('may have links of a type of its own', () =>
-    expect(() => checkNodes('mine', { default: [port({ type: 'MY_OWN' })] })).not.toThrow())
+  test.each(['MY_OWN', 'IMAGE,MASK', '*'])('may have links of the type %s', type =>
+    expect(() => checkNodes('mine', { default: [port({ type })] })).not.toThrow(),
+  )
 
   test.each([
     [
