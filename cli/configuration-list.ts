@@ -46,6 +46,12 @@ export const configurationList = [
   { name: 'checkpoints', kind: 'folders', argument: 'folder', help: 'folder of checkpoints besides the shipped ones' },
   { name: 'device', kind: 'choice', choices: deviceNames, default: 'auto', argument: 'name', help: 'where networks run' },
   {
+    name: 'plugin',
+    kind: 'texts',
+    argument: 'name-or-path',
+    help: 'more nodes: a package of node_modules here, a folder or a file; it runs with all rights of the program',
+  },
+  {
     name: 'token',
     kind: 'text',
     secret: true,

@@ -11,6 +11,11 @@ const eager = ['tfjs-node-gpu', 'tfjs-node', 'tfjs-cpu'] as const satisfies read
 export const deviceNames = [...compiled, ...eager] as const
 
 export const deviceOption = (): Option => new Option('--device <name>', 'where networks run').choices(deviceNames).default('auto')
+/** Loaded at the start only, never over HTTP: a plugin runs with all rights of the program. */
+export const pluginOption = (): Option =>
+  new Option('--plugin <name-or-path>', 'more nodes: a package of node_modules here, a folder or a file; repeatable').argParser(
+    collected,
+  )
 /** Gradient steps are always compiled. */
 export const trainingDeviceOption = (): Option =>
   new Option('--device <name>', 'where networks run').choices(compiled).default('auto')

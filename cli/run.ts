@@ -4,14 +4,14 @@ import os from 'node:os'
 import path from 'node:path'
 import { Command } from 'commander'
 import type { DeviceName } from '../engine/device.ts'
-import type { FileKind } from '../nodes/node.ts'
+import type { Catalog, FileKind } from '../nodes/node.ts'
 import type { Files, Roots } from '../server/files.ts'
 import type { Job } from '../server/queue.ts'
 import { explain, problemsWith, toPrompt, type ObjectInfo, type Problem, type Prompt, type Workflow } from '../workflows/graph.ts'
 import { Failure, INTERRUPTED } from './failure.ts'
 import { keptNames } from './kept-names.ts'
 import { readGraph, type GraphFile } from './graph-file.ts'
-import { collected, deviceOption } from './options.ts'
+import { collected, deviceOption, pluginOption } from './options.ts'
 import { keepOutputs } from './outputs.ts'
 import { humanReport, jsonReport, type RunReport } from './run-report.ts'
 import {
@@ -32,6 +32,7 @@ type RunOptions = {
   readonly data: string
   readonly checkpoints?: readonly string[]
   readonly device: DeviceName
+  readonly plugin?: readonly string[]
   readonly json?: boolean
 }
 
@@ -56,6 +57,7 @@ export const runCommand = (house: string): Command =>
     )
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
     .addOption(deviceOption())
+    .addOption(pluginOption())
     .option('--json', 'one JSON object a line on stdout instead of text')
     .addHelpText(
       'after',
@@ -80,11 +82,12 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
   const graph = await readGraph(source, path.join(house, 'workflows'))
   const roots = rootsOf(temporary, options, house)
   const files = createFiles(roots)
-  const prepared = await prepare(graph, settings, files, roots)
+  const catalog = await catalogWith(options.plugin ?? [])
+  const prepared = await prepare(graph, settings, { catalog, files, roots })
   const report = options.json
     ? jsonReport(process.stdout)
     : humanReport(process.stdout, process.stderr, node => titleOf(prepared.prompt, prepared.info, node))
-  const checked = await check(prepared, report)
+  const checked = await check(prepared, catalog, report)
   const job: Job = {
     number: 0,
     promptId: randomUUID(),
@@ -92,7 +95,7 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
     outputs: checked.roots,
     extraData: prepared.workflow ? { extra_pnginfo: { workflow: prepared.workflow } } : {},
   }
-  await execute(job, prepared, files, options, report)
+  await execute(job, prepared, { catalog, files, wish: options.device, data: options.data, report })
 }
 
 /** What is written goes to the folder asked for; what is read is looked for in the caller's folders, then in the shipped ones. */
@@ -114,10 +117,21 @@ const rootsOf = (temporary: string, { out, data, checkpoints = [] }: RunOptions,
 
 type Prepared = { readonly prompt: Prompt; readonly workflow?: Workflow; readonly info: ObjectInfo }
 
-/** The graph in the form that runs, with all settings in it. */
-async function prepare(graph: GraphFile, settings: readonly Setting[], files: Files, roots: Roots): Promise<Prepared> {
-  const [{ catalog }, { describe }, { isInception }, { isCheckpoint }] = await Promise.all([
+async function catalogWith(names: readonly string[]): Promise<Catalog> {
+  const [{ catalog }, { loadPlugins, withPlugins }] = await Promise.all([
     import('../nodes/index.ts'),
+    import('../server/plugins.ts'),
+  ])
+  return withPlugins(catalog, await loadPlugins(names))
+}
+
+/** The graph in the form that runs, with all settings in it. */
+async function prepare(
+  graph: GraphFile,
+  settings: readonly Setting[],
+  { catalog, files, roots }: { catalog: Catalog; files: Files; roots: Roots },
+): Promise<Prepared> {
+  const [{ describe }, { isInception }, { isCheckpoint }] = await Promise.all([
     import('../nodes/describe.ts'),
     import('../server/context.ts'),
     import('../server/worker.ts'),
@@ -173,8 +187,11 @@ function converted(workflow: Workflow, info: ObjectInfo): { prompt: Prompt } {
 }
 
 /** The graph ready to run; every fault of every node is told before anything runs. */
-async function check({ prompt, info }: Prepared, report: RunReport): Promise<{ prompt: Prompt; roots: readonly string[] }> {
-  const { catalog } = await import('../nodes/index.ts')
+async function check(
+  { prompt, info }: Prepared,
+  catalog: Catalog,
+  report: RunReport,
+): Promise<{ prompt: Prompt; roots: readonly string[] }> {
   const checked = await problemsWith(type => catalog.get(type)?.validate, prompt, info)
   const faults = Object.entries(checked.nodeErrors).flatMap(([id, { errors }]) =>
     errors.map(error => `${id} (${titleOf(prompt, info, id)}): ${explain(error)}${hint(prompt[id].class_type, error)}`),
@@ -196,9 +213,12 @@ const hints: Readonly<Record<string, string>> = {
 
 const hint = (classType: string, { extra_info }: Problem): string => hints[`${classType}.${String(extra_info.input_name)}`] ?? ''
 
-async function execute(job: Job, prepared: Prepared, files: Files, options: RunOptions, report: RunReport): Promise<void> {
+async function execute(
+  job: Job,
+  prepared: Prepared,
+  { catalog, files, wish, data, report }: { catalog: Catalog; files: Files; wish: DeviceName; data: string; report: RunReport },
+): Promise<void> {
   const [
-    { catalog },
     { createWorker },
     { noKeeper },
     { shownNames },
@@ -207,7 +227,6 @@ async function execute(job: Job, prepared: Prepared, files: Files, options: RunO
     { chooseDevice },
     { createSources },
   ] = await Promise.all([
-    import('../nodes/index.ts'),
     import('../server/worker.ts'),
     import('../server/output-names.ts'),
     import('../server/names.ts'),
@@ -216,14 +235,14 @@ async function execute(job: Job, prepared: Prepared, files: Files, options: RunO
     import('../engine/device.ts'),
     import('./sources.ts'),
   ])
-  const device = await chooseDevice(options.device)
+  const device = await chooseDevice(wish)
   report.device(device.device, device.reason)
   const runner = createWorker({
     catalog,
     files,
     warm: false,
     sources: createSources(),
-    keeper: { ...noKeeper, shownNames: async id => shownNames(await keptNames(options.data), id) },
+    keeper: { ...noKeeper, shownNames: async id => shownNames(await keptNames(data), id) },
     load: file => loadPatronus(file, { device }),
     inception: file => openInception(file, device),
     findDevice: async () => ({ device: device.device, report: device.reason }),

@@ -58,6 +58,7 @@ const serverOptions = (settings: Settings) => ({
   historyCapacity: settings.historyLimit,
   uploadLimit: settings.uploadLimit * mebi,
   minimumFreeDisk: settings.minimumFreeDisk * mebi,
+  plugins: settings.plugin,
   conformanceNodes: settings.conformanceNodes,
   frontEndRoot: settings.frontEndRoot,
 })

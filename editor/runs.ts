@@ -3,6 +3,7 @@ import * as api from './api.ts'
 import type { App } from './app.ts'
 import type { AutoRun } from './auto-run.ts'
 import type { Check } from './checks.ts'
+import { newRunId } from './run-id.ts'
 import { answered, refused, sent, type Live } from './state.ts'
 
 export async function run(app: App, look: () => Check, autoRun: AutoRun): Promise<void> {
@@ -22,15 +23,6 @@ export async function run(app: App, look: () => Check, autoRun: AutoRun): Promis
   if (answer.id === undefined) return refuse(app, told)
   app.live(live => refusedParts(live, told))
   if (app.view.afterRun()) app.tracker.absorb()
-}
-
-/** A version 4 UUID; `crypto.randomUUID` is missing on pages that were not fetched from this machine or over TLS. */
-function newRunId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  bytes[6] = (bytes[6] & 0x0f) | 0x40
-  bytes[8] = (bytes[8] & 0x3f) | 0x80
-  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 /** Some outputs run while others were refused: the server says so in the same answer. */

@@ -13,8 +13,8 @@ export type Listeners = {
 /** First retry after 300 ms, as ComfyUI's page does; then slower, at most every 5 s. */
 const retryAfter = (attempt: number): number => Math.min(5000, 300 * 1.6 ** attempt)
 
-/** Opens the line as `clientId` and keeps it open. Returns how to close it. */
-export function openSocket(clientId: string, listeners: Listeners): () => void {
+/** Opens the line to the server at `base` as `clientId` and keeps it open. Returns how to close it. */
+export function openSocket(clientId: string, listeners: Listeners, base: string = location.href, token?: string): () => void {
   let socket: WebSocket | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let attempt = 0
@@ -22,7 +22,8 @@ export function openSocket(clientId: string, listeners: Listeners): () => void {
   const decode = createDecoder(listeners)
 
   const connect = () => {
-    const url = new URL(`ws?clientId=${encodeURIComponent(clientId)}`, location.href)
+    const url = new URL(`ws?clientId=${encodeURIComponent(clientId)}`, base)
+    if (token !== undefined) url.searchParams.set('token', token)
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
     socket = new WebSocket(url)
     socket.binaryType = 'arraybuffer'

@@ -26,7 +26,7 @@ export function describeNode(node: AnyNode, files: Files = {}): NodeInfo {
     name: node.type,
     display_name: node.title,
     description: node.help,
-    python_module: 'custom_nodes.patronus',
+    python_module: `custom_nodes.${node.pack ?? 'patronus'}`,
     category: node.category,
     output_node: !!node.output,
     search_aliases: node.aliases ?? [],

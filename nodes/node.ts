@@ -103,6 +103,8 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs, IsL
   readonly outputs: O
   /** Runs even when nothing is linked to it: it shows or saves. */
   readonly output?: boolean
+  /** The plugin it comes from; set by whoever loads it, absent for our own. */
+  readonly pack?: string
   /** Words the palette finds it by besides its title. */
   readonly aliases?: readonly string[]
   /** Runs once with the whole list of every input, where other nodes run once for each item. */

@@ -4,6 +4,7 @@ import { GraphError, type ObjectInfo, type Validator } from '../workflows/graph.
 import type { Checkpoints } from './checkpoints.ts'
 import type { Disk } from './disk.ts'
 import type { Files } from './files.ts'
+import { allowOrigins } from './cors.ts'
 import { cookieName, type GuardRequest, type Verdict } from './guard.ts'
 import { alive, ready, refusedWhileDraining, scraped, type Health } from './health.ts'
 import type { Metrics } from './metrics.ts'
@@ -18,8 +19,10 @@ import { infoRoutes } from './routes/info.ts'
 import { internalRoutes } from './routes/internal.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { modelRoutes } from './routes/models.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { patronusRoutes } from './routes/patronus.ts'
 import { graphAnswer, promptRoutes } from './routes/prompt.ts'
+import { registerRoute } from './routes/register.ts'
 import { templateRoutes } from './routes/templates.ts'
 import { userRoutes } from './routes/userdata.ts'
 import type { Runner } from './runner.ts'
@@ -57,19 +60,23 @@ export type AppOptions = {
   readonly extension?: string
   /** Another front end, served at `/`; ours is then at `/patronus/editor/`. */
   readonly frontEndRoot?: string
+  /** The built module for other pages. */
+  readonly register?: string
+  /** Pages of other origins that may read its answers; the guard has its own list of them. */
+  readonly origins?: readonly string[]
   readonly log: Logger
 }
 
 /** Everything the server can be asked: the guard, the routes (bare and under /api), the page. Made from parts, so a test makes it from others. */
 export function createApp(
   parts: Parts,
-  { guard, openGuard, health, metrics, editor, extension, frontEndRoot, log }: AppOptions,
+  { guard, openGuard, health, metrics, editor, extension, frontEndRoot, register, origins, log }: AppOptions,
 ): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('etag', false)
-  app.use(logged(log))
+  app.use(logged(log), allowOrigins(origins))
   app.get('/healthz', guarded(openGuard, metrics), safeHeaders, alive)
   app.use(guarded(guard, metrics), safeHeaders)
   app.get('/readyz', ready(health))
@@ -79,8 +86,9 @@ export function createApp(
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())
   const comfy = [promptRoutes, fileRoutes, userRoutes, infoRoutes, modelRoutes, templateRoutes, internalRoutes, jobRoutes]
-  for (const routes of [...comfy, patronusRoutes]) routes(router, parts)
+  for (const routes of [...comfy, patronusRoutes, openApiRoutes]) routes(router, parts)
   extensionRoutes(router, extension)
+  registerRoute(router, register)
   const house = express.Router().use('/api', router).use(router).use(pageFrom(editor))
   // Our page asks for everything beside itself, so the whole house stands behind its address.
   if (frontEndRoot !== undefined)

@@ -47,6 +47,8 @@ type Answer =
 export type ChildOptions = {
   /** The compiled worker-main.js. */
   readonly script: string
+  /** Arguments of that script: the plugins it loads. */
+  readonly args?: readonly string[]
   readonly roots: Roots
   readonly device: string
   /** Checkpoint to load ahead of the first run: that one, the first there is, or none. */
@@ -85,6 +87,7 @@ type Running = {
  */
 export function createChildRunner({
   script,
+  args = [],
   roots,
   device,
   warm,
@@ -109,7 +112,7 @@ export function createChildRunner({
   }
   const start = () => {
     const began = Date.now()
-    const mine = fork(script, [], {
+    const mine = fork(script, args, {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: ['--disable-proto=delete'],

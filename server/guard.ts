@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
 import os from 'node:os'
+import { isPreflight } from './cors.ts'
 
 /** Who may talk to this server. One rule for every HTTP route and for the WebSocket upgrade (spec/reliability.md 1.3). */
 export type GuardOptions = {
@@ -75,7 +76,8 @@ export function createGuard({
       return refusal('origin', 'Requests from pages of another origin are refused; start the server with --allow-origin ORIGIN')
     const listed = headers.origin !== undefined && origins.has(originOf(headers.origin) ?? '')
     if (!listed && !siteAllowed(request)) return refusal('origin', 'Requests made by pages of another site are refused')
-    if (!token) return { ok: true }
+    // A preflight cannot carry the token, and its answer holds nothing.
+    if (!token || (listed && isPreflight(request))) return { ok: true }
     const given = givenTokens(request)
     if (given.header.some(text => same(text, token))) return { ok: true }
     if (given.query !== undefined && same(given.query, token)) return { ok: true, byQuery: true }

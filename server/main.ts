@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { catalogOf } from '../nodes/index.ts'
 import { createChildRunner } from './child-runner.ts'
 import { createLog } from './log.ts'
+import { loadPlugins, withPlugins } from './plugins.ts'
 import { serve, type RunningServer, type ServeOptions } from './serve.ts'
 
 export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyCapacity' | 'uploadLimit' | 'minimumFreeDisk'> & {
@@ -20,6 +21,8 @@ export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyCapacity' 
   /** Folders of checkpoints besides the shipped one, which comes last. */
   readonly checkpoints?: readonly string[]
   readonly device?: DeviceName
+  /** Packages, folders or files with more nodes (docs/plugins.md). */
+  readonly plugins?: readonly string[]
   readonly token?: string
   readonly allowedHosts?: readonly string[]
   readonly allowedOrigins?: readonly string[]
@@ -33,16 +36,18 @@ export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyCapacity' 
 }
 
 /** The server as people start it: the real catalog, networks in a process of their own, the shipped files of this house. */
-export function startServer(options: ServerOptions): Promise<RunningServer> {
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const house = findHouse()
   const log = options.log === 'silent' || !options.log ? createLog(options.log ?? 'info') : options.log
   const own = options.checkpoints ?? []
   const nodes = { conformance: options.conformanceNodes }
+  const plugins = await loadPlugins(options.plugins ?? [])
   return serve(
-    catalogOf(nodes),
+    withPlugins(catalogOf(nodes), plugins),
     ({ files, log, keeper }) =>
       createChildRunner({
         script: options.worker,
+        args: plugins.map(({ file }) => file),
         roots: files.roots,
         keeper,
         device: options.device ?? 'auto',
@@ -58,6 +63,7 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
       editor: path.join(house, 'dist', 'editor'),
       extension: path.join(house, 'dist', 'extension'),
       frontEndRoot: options.frontEndRoot === undefined ? undefined : path.resolve(options.frontEndRoot),
+      register: path.join(house, 'dist', 'register', 'register.js'),
       log,
     },
   )

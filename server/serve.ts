@@ -41,6 +41,8 @@ export type ServeOptions = Partial<GuardOptions> & {
   readonly extension?: string
   /** A built ComfyUI front end to serve at `/` in place of our page, which is then at `/patronus/editor/`. */
   readonly frontEndRoot?: string
+  /** The built module that brings our nodes into other pages. */
+  readonly register?: string
   readonly log?: Logger
   /** Free bytes below which new graphs are refused; default 512 MB. */
   readonly minimumFreeDisk?: number
@@ -128,7 +130,7 @@ async function serveFrom(
 
   const guard = createGuard({ ...options, host })
   const openGuard = createGuard({ ...options, host, token: undefined })
-  const app = createApp(parts, { ...options, guard, openGuard, health, metrics, log })
+  const app = createApp(parts, { ...options, origins: options.allowedOrigins, guard, openGuard, health, metrics, log })
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,

@@ -6,13 +6,14 @@ import type { FromWorker, ToWorker } from './child-runner.ts'
 import { createAsker } from './ask.ts'
 import { createFiles } from './files.ts'
 import { createOutbox } from './outbox.ts'
+import { withPlugins, type Plugin } from './plugins.ts'
 import { BadRequest } from './problem.ts'
 import type { Runner } from './runner.ts'
 import type { Sources } from './sources.ts'
 import { createWorker } from './worker.ts'
 
 /** The worker process: hears jobs over IPC, runs them, tells what happens. Ends with its parent. Called once, by the program's own entry. */
-export function runWorkerProcess(sources: Sources): void {
+export function runWorkerProcess(sources: Sources, plugins: readonly Plugin[] = []): void {
   let worker: Runner | undefined
 
   const say = (message: FromWorker) => {
@@ -23,7 +24,7 @@ export function runWorkerProcess(sources: Sources): void {
 
   function begin({ roots, device, warm, nodes }: Extract<ToWorker, { type: 'start' }>): Runner {
     return createWorker({
-      catalog: catalogOf(nodes),
+      catalog: withPlugins(catalogOf(nodes), plugins),
       files: createFiles(roots),
       warm,
       sources,

@@ -1,4 +1,5 @@
 import type { Request, Router } from 'express'
+import { parseWorkflow, toPrompt } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { beside, type Files } from '../files.ts'
@@ -7,13 +8,18 @@ import { BadRequest } from '../problem.ts'
 import { createShipped } from '../shipped.ts'
 
 /** What only our own page asks: the shipped workflows, what checkpoints say about themselves, where networks run. */
-export function patronusRoutes(router: Router, { files, runner, checkpoints }: Parts): void {
+export function patronusRoutes(router: Router, { files, runner, checkpoints, objectInfo }: Parts): void {
   const shipped = createShipped(files)
   router.get('/patronus/workflows', async (_, response) => void response.json(await shipped.list()))
   router.get(
     '/patronus/workflows/:name',
     async (request, response) => void response.json(await shipped.read(request.params.name)),
   )
+  // For programs that are no editor: what a page makes of the file before it posts it.
+  router.get('/patronus/workflows/:name/prompt', async (request, response) => {
+    const workflow = parseWorkflow(await shipped.read(request.params.name))
+    response.json(toPrompt(workflow, await objectInfo()).prompt)
+  })
   router.get('/patronus/checkpoints', async (_, response) => void response.json(await checkpoints.list()))
   router.get(
     '/patronus/checkpoints/:name',

@@ -10,7 +10,8 @@ import type { Parts } from '../app.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-const submission = z.object({
+/** What POST /prompt takes. */
+export const submission = z.object({
   prompt: z.unknown().optional(),
   client_id: z.string().max(200).nullish(),
   prompt_id: z.string().regex(uuid, 'must be a lower-case UUID').nullish(),
@@ -19,7 +20,7 @@ const submission = z.object({
   extra_data: z.record(z.string(), z.unknown()).nullish(),
   partial_execution_targets: z.array(z.string()).nullish(),
 })
-const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()).optional() })
+export const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()).optional() })
 
 /** Never kept: ComfyUI's pages send the keys of their paid services along. */
 const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']

@@ -31,9 +31,8 @@ export async function openHouse({
   more = [],
 }: { checkpoints?: string; more?: readonly string[] } = {}): Promise<House> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'patronus-browser-'))
-  const args = ['cli/patronus.mjs', 'serve', '--port', '0', '--data', path.join(folder, 'data'), '--device', 'cpu']
+  const args = ['cli/patronus.mjs', 'serve', '--port', '0', '--data', path.join(folder, 'data'), '--device', 'cpu', ...more]
   if (checkpoints !== undefined) args.push('--checkpoints', checkpoints)
-  args.push(...more)
   const server = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const url = await addressOf(server)
   const browser = await chromium.launch({
