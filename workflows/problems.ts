@@ -3,7 +3,7 @@
  * its clients mark the right input of the right node. Good outputs still run when others are bad.
  */
 import { checkNode, type FileCheck } from './check-node.ts'
-import { cyclePath, walk } from './order.ts'
+import { cycleFrom, cyclePath, linksInto, walk } from './order.ts'
 import type { NodeId, NodeProblems, ObjectInfo, Problem, Prompt } from './types.ts'
 
 export type Checked = {
@@ -38,14 +38,14 @@ export function problems(prompt: Prompt, info: ObjectInfo, options: CheckOptions
     }
 
   const checked = new Map<NodeId, ReturnType<typeof checkNode>>()
-  for (const id of walk(declaredLinks(prompt, info), outputs).order)
-    checked.set(id, checkNode(id, prompt, info, outputs.includes(id), options.isFile))
+  const { order, cycles } = walk(declaredLinks(prompt, info), outputs)
+  for (const id of order) checked.set(id, checkNode(id, prompt, info, outputs.includes(id), options.isFile))
   const clean: Prompt = Object.fromEntries(
     ids.map(id => [id, { ...prompt[id], inputs: checked.get(id)?.inputs ?? prompt[id].inputs }]),
   )
   const errors = new Map([...checked].map(([id, { errors }]) => [id, [...errors]]))
-  addCycles(clean, outputs, errors)
-  return verdict(clean, outputs, errors)
+  addCycles(clean, cycles, errors)
+  return verdict(clean, outputs, order, errors)
 }
 
 /** The graph seen through declared inputs only; the others are never followed. */
@@ -82,27 +82,63 @@ function unknownNodes(prompt: Prompt, unknown: readonly NodeId[]): Checked {
 }
 
 /** Every node of a cycle gets the error, told from where it stands. */
-function addCycles(prompt: Prompt, outputs: readonly NodeId[], errors: ReadonlyMap<NodeId, Problem[]>): void {
+function addCycles(prompt: Prompt, cycles: readonly NodeId[][], errors: ReadonlyMap<NodeId, Problem[]>): void {
   const told = new Set<NodeId>()
-  for (const cycle of walk(prompt, outputs).cycles)
+  for (const cycle of cycles)
     cycle.forEach((id, i) => {
       if (told.has(id)) return
       told.add(id)
-      const nodes = [...cycle.slice(i), ...cycle.slice(0, i)]
-      const extra_info = { node_id: id, cycle_nodes: nodes }
-      errors
-        .get(id)
-        ?.push({ type: 'dependency_cycle', message: 'Dependency cycle', details: cyclePath(prompt, nodes), extra_info })
+      const extra_info = { node_id: id, cycle_nodes: cycleFrom(cycle, i) }
+      const details = cyclePath(prompt, cycle, i)
+      errors.get(id)?.push({ type: 'dependency_cycle', message: 'Dependency cycle', details, extra_info })
     })
 }
 
-function verdict(prompt: Prompt, outputs: readonly NodeId[], errors: ReadonlyMap<NodeId, readonly Problem[]>): Checked {
-  const dependents = new Map<NodeId, NodeId[]>()
-  const roots = outputs.filter(output => {
-    const bad = walk(prompt, [output]).order.filter(id => errors.get(id)?.length)
-    for (const id of bad) dependents.set(id, [...(dependents.get(id) ?? []), output])
-    return bad.length === 0
-  })
+/** Nodes that cannot run: those with errors, and all that read from them. */
+function badNodes(
+  prompt: Prompt,
+  order: readonly NodeId[],
+  errors: ReadonlyMap<NodeId, readonly Problem[]>,
+): ReadonlySet<NodeId> {
+  const bad = new Set<NodeId>()
+  for (const id of order) if (errors.get(id)?.length || linksInto(prompt[id]).some(([, [from]]) => bad.has(from))) bad.add(id)
+  return bad
+}
+
+/** Steps that the search for dependents may take: thousands of outputs of thousands of nodes are not all listed. */
+const dependentsBudget = 100_000
+
+/** For each node with errors, the outputs that cannot run because of it. */
+function dependentsOf(prompt: Prompt, outputs: readonly NodeId[], errors: ReadonlyMap<NodeId, readonly Problem[]>) {
+  const found = new Map<NodeId, NodeId[]>()
+  let budget = dependentsBudget
+  for (const output of outputs) {
+    const reached = budget > 0 ? walk(prompt, [output]).order : [output]
+    budget -= reached.length
+    for (const id of reached) {
+      if (!errors.get(id)?.length) continue
+      const dependents = found.get(id) ?? []
+      dependents.push(output)
+      found.set(id, dependents)
+    }
+  }
+  if (budget <= 0) for (const [id, { length }] of errors) if (length > 0 && !found.has(id)) found.set(id, [])
+  return found
+}
+
+function verdict(
+  prompt: Prompt,
+  outputs: readonly NodeId[],
+  order: readonly NodeId[],
+  errors: ReadonlyMap<NodeId, readonly Problem[]>,
+): Checked {
+  const isBad = badNodes(prompt, order, errors)
+  const roots = outputs.filter(output => !isBad.has(output))
+  const dependents = dependentsOf(
+    prompt,
+    outputs.filter(output => isBad.has(output)),
+    errors,
+  )
   const nodeErrors = Object.fromEntries(
     [...dependents].map(([id, dependent_outputs]) => [
       id,
