@@ -8,6 +8,7 @@ import type { Catalog } from '../nodes/node.ts'
 import { createApp, type Parts } from './app.ts'
 import { createAtlases } from './atlas.ts'
 import { createCheckpoints } from './checkpoints.ts'
+import { limitConnections } from './connections.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { checkBinding, createGuard, isLoopback, type GuardOptions } from './guard.ts'
 import { createNames } from './names.ts'
@@ -81,7 +82,7 @@ export async function serve(catalog: Catalog, makeRunner: MakeRunner, options: S
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,
   )
-  server.maxConnections = 1000
+  limitConnections(server)
   server.on('upgrade', (request, socket, head) => {
     const verdict = guard({ method: 'GET', url: request.url ?? '', headers: request.headers, upgrade: true })
     if (!verdict.ok) return refuseUpgrade(socket, verdict.status, verdict.reason)

@@ -14,8 +14,16 @@ export type SocketLimits = {
   readonly cutAbove: number
   readonly pingEvery: number
   readonly connections: number
+  /** Of one address. */
+  readonly perAddress: number
 }
-const defaults: SocketLimits = { skipAbove: 2 << 20, cutAbove: 16 << 20, pingEvery: 20_000, connections: 100 }
+const defaults: SocketLimits = {
+  skipAbove: 2 << 20,
+  cutAbove: 16 << 20,
+  pingEvery: 15_000,
+  connections: 512,
+  perAddress: 256,
+}
 
 /** What the hub asks of the rest of the server when somebody connects. */
 export type Greeting = {
@@ -43,6 +51,7 @@ type Client = {
   readonly socket: WebSocket
   /** The connection under the socket. */
   readonly wire: Duplex
+  readonly address: string
   metadata: boolean
   missed: number
   late?: () => void
@@ -59,6 +68,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   const clients = new Map<string, Client>()
   const open = new Set<Client>()
 
+  const countOf = (address: string) => [...open].filter(client => client.address === address).length
   const write = (client: Client, data: string | Buffer) => {
     if (client.socket.readyState !== WebSocket.OPEN) return
     if (client.socket.bufferedAmount > limits.cutAbove) return client.socket.terminate()
@@ -107,6 +117,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       id: asked?.slice(0, 200) || randomUUID().replaceAll('-', ''),
       socket,
       wire,
+      address: addressOf(request),
       metadata: false,
       missed: 0,
     }
@@ -121,7 +132,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       client.late = undefined
       if (clients.get(client.id) === client) clients.delete(client.id)
     })
-    void greet(client)
+    // One that cannot be greeted (the store is gone) is still told what comes.
+    greet(client).catch(() => {})
   }
 
   const beat = setInterval(() => {
@@ -133,7 +145,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
   return {
     accept: (request, socket, head) => {
-      if (open.size >= limits.connections) return refuseUpgrade(socket, 503, 'Too many connections')
+      if (open.size >= limits.connections || countOf(addressOf(request)) >= limits.perAddress)
+        return refuseUpgrade(socket, 503, 'Too many connections')
       server.handleUpgrade(request, socket, head, (webSocket, request) => welcome(webSocket, request, socket))
     },
     send: (message, clientId) => {
@@ -157,6 +170,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
     },
   }
 }
+
+const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? ''
 
 function readFlags(data: RawData): { supports_preview_metadata?: boolean } | undefined {
   try {

@@ -1,0 +1,67 @@
+import type { Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** How many connections one server, and one address that says nothing, may hold open. */
+export type ConnectionLimits = {
+  readonly total: number
+  /** Connections of one address on which no request is under way. */
+  readonly silent: number
+}
+const defaults: ConnectionLimits = { total: 1000, silent: 100 }
+
+/** silent: no request yet, or none any more. sending: its head is here, its body not yet. */
+type State = 'silent' | 'sending' | 'served'
+
+/**
+ * Keeps room for those who ask. A limit that refuses the newest is a gift to an attacker, who then need only hold connections open:
+ * here the oldest on which nothing happens gives way, and what is being answered never does. Node's own timeouts end the rest.
+ */
+export function limitConnections(server: Server, options: Partial<ConnectionLimits> = {}): void {
+  const { total, silent: mostSilent } = { ...defaults, ...options }
+  const states = new Map<Duplex, State>()
+  // Sets keep the order of arrival.
+  const waiting = { silent: new Set<Duplex>(), sending: new Set<Duplex>() }
+  const silentOf = new Map<string, Set<Duplex>>()
+  const addresses = new WeakMap<Duplex, string>()
+
+  const enter = (socket: Duplex, state: State | undefined) => {
+    const address = addresses.get(socket) ?? ''
+    const mine = silentOf.get(address) ?? new Set()
+    waiting.silent.delete(socket)
+    waiting.sending.delete(socket)
+    mine.delete(socket)
+    if (state === undefined) states.delete(socket)
+    else states.set(socket, state)
+    if (state === 'silent' || state === 'sending') waiting[state].add(socket)
+    if (state === 'silent') mine.add(socket)
+    if (mine.size > 0) silentOf.set(address, mine)
+    else silentOf.delete(address)
+  }
+  const drop = (socket: Duplex) => {
+    enter(socket, undefined)
+    socket.destroy()
+  }
+  const known = (socket: Duplex, state: State) => states.has(socket) && enter(socket, state)
+
+  server.on('connection', socket => {
+    const address = socket.remoteAddress ?? ''
+    addresses.set(socket, address)
+    socket.once('close', () => enter(socket, undefined))
+    const mine = silentOf.get(address)
+    if (mine && mine.size >= mostSilent) drop(first(mine)!)
+    if (states.size >= total) {
+      const [oldest] = [first(waiting.silent), first(waiting.sending)].filter(socket => socket !== undefined)
+      if (!oldest) return void socket.destroy()
+      drop(oldest)
+    }
+    enter(socket, 'silent')
+  })
+  server.on('request', (request, response) => {
+    known(request.socket, 'sending')
+    request.once('end', () => known(request.socket, 'served'))
+    response.once('close', () => known(request.socket, 'silent'))
+  })
+  server.on('upgrade', (_, socket) => known(socket, 'served'))
+}
+
+const first = <T>(set: ReadonlySet<T>): T | undefined => set.values().next().value
