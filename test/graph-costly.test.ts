@@ -17,7 +17,7 @@ function timed(graph: Prompt) {
   return { found, ms: performance.now() - began, text: JSON.stringify(found.nodeErrors).length }
 }
 
-test.each([1, 2, 31, 32, 33, 100, 10_000])(
+test.each([1, 2, 15, 16, 17, 100, 10_000])(
   'a cycle of %d nodes is refused with the nodes on it, and the answer grows no faster than the graph',
   length => {
     const { found, ms, text } = timed(knot(length, i => ({ image: [`n${(i + 1) % length}`, 0] })))

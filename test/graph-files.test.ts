@@ -57,6 +57,11 @@ describe('parsePrompt', () => {
       Object.fromEntries(Array.from({ length: 20_001 }, (_, i) => [i, { class_type: 'X' }])),
       '20001 nodes, at most 20000',
     ],
+    [
+      'too many inputs',
+      { '1': { class_type: 'X', inputs: Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`k${i}`, i])) } },
+      'Node "1" has too many inputs (1001, at most 1000)',
+    ],
     ['an endless text', { '1': { class_type: 'X', inputs: { a: 'x'.repeat(1_000_001) } } }, 'A text is too long'],
     ['an endless class', { '1': { class_type: 'X'.repeat(500) } }, 'class_type of node "1" is too long'],
   ])('refuses %s', (_, value, message) => {

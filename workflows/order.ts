@@ -20,7 +20,7 @@ const sources = (prompt: Prompt, id: NodeId): NodeId[] => [
  */
 const cycleBudget = 50_000
 /** Nodes of a long cycle that an error names. */
-const shownOfCycle = 32
+const shownOfCycle = 16
 
 /** What one walk from the roots finds: nodes, each after all it reads from, and every cycle met, in the direction data would flow. */
 export function walk(prompt: Prompt, roots: readonly NodeId[]): { order: NodeId[]; cycles: NodeId[][] } {
