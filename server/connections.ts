@@ -8,6 +8,8 @@ export type ConnectionLimits = {
   readonly silent: number
 }
 const defaults: ConnectionLimits = { total: 1000, silent: 100 }
+/** How long a connection may take to say something before silence counts, ms. */
+const patience = 1000
 
 /** silent: no request yet, or none any more. sending: its head is here, its body not yet. */
 type State = 'silent' | 'sending' | 'served'
@@ -23,6 +25,7 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
   const waiting = { silent: new Set<Duplex>(), sending: new Set<Duplex>() }
   const silentOf = new Map<string, Set<Duplex>>()
   const addresses = new WeakMap<Duplex, string>()
+  const since = new WeakMap<Duplex, number>()
 
   const enter = (socket: Duplex, state: State | undefined) => {
     const address = addresses.get(socket) ?? ''
@@ -33,7 +36,7 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
     if (state === undefined) states.delete(socket)
     else states.set(socket, state)
     if (state === 'silent' || state === 'sending') waiting[state].add(socket)
-    if (state === 'silent') mine.add(socket)
+    if (state === 'silent') (mine.add(socket), since.set(socket, performance.now()))
     if (mine.size > 0) silentOf.set(address, mine)
     else silentOf.delete(address)
   }
@@ -43,12 +46,22 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
   }
   const known = (socket: Duplex, state: State) => states.has(socket) && enter(socket, state)
 
+  // Not at the door: many may come in one turn, and have not been read yet.
+  const sweep = setInterval(() => {
+    const now = performance.now()
+    for (const mine of silentOf.values())
+      for (const socket of mine) {
+        if (mine.size <= mostSilent || now - (since.get(socket) ?? now) < patience) break
+        drop(socket)
+      }
+  }, patience / 4)
+  sweep.unref()
+  server.on('close', () => clearInterval(sweep))
+
   server.on('connection', socket => {
     const address = socket.remoteAddress ?? ''
     addresses.set(socket, address)
     socket.once('close', () => enter(socket, undefined))
-    const mine = silentOf.get(address)
-    if (mine && mine.size >= mostSilent) drop(first(mine)!)
     if (states.size >= total) {
       const [oldest] = [first(waiting.silent), first(waiting.sending)].filter(socket => socket !== undefined)
       if (!oldest) return void socket.destroy()
@@ -58,7 +71,8 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
   })
   server.on('request', (request, response) => {
     known(request.socket, 'sending')
-    request.once('end', () => known(request.socket, 'served'))
+    // A refusal may be sent, and the connection be silent again, before the rest of the body is read.
+    request.once('end', () => states.get(request.socket) === 'sending' && enter(request.socket, 'served'))
     response.once('close', () => known(request.socket, 'silent'))
   })
   server.on('upgrade', (_, socket) => known(socket, 'served'))

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -155,7 +155,8 @@ async function nextCounter(folder: string, base: string): Promise<number> {
 
 /** Writes a file so that nobody ever sees half of it, whatever happens. */
 export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  const draft = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.part`)
+  // Two may write the same file at once.
+  const draft = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.${randomUUID()}.part`)
   try {
     const handle = await open(draft, 'w')
     try {

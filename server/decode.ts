@@ -1,5 +1,6 @@
 import sharp, { type Region, type Sharp } from 'sharp'
 import { BadRequest } from './problem.ts'
+import { webpFrames } from './webp-frames.ts'
 
 /**
  * What a picture from outside may cost (spec/reliability.md 1.3). Pixels are known before anything is decoded: a file of 300 kB
@@ -75,19 +76,19 @@ export const decoders: Decoders = {
 
 /** What the header says, if that may be decoded. */
 async function affordable(source: string | Buffer) {
+  if ((await webpFrames(source, imageLimits.frames)) > imageLimits.frames)
+    throw new BadRequest(
+      'image_too_large',
+      `The image has more than ${imageLimits.frames} frames or parts; save one of them as a picture`,
+      413,
+    )
   const metadata = await openImage(source).metadata()
-  const { width, height, channels, depth, pages = 1 } = metadata
+  const { width, height, channels, depth } = metadata
   const bytes = width * height * channels * (depth === 'uchar' ? 1 : 2)
   if (bytes > imageLimits.bytes)
     throw new BadRequest(
       'image_too_large',
       `The image takes ${Math.ceil(bytes / 2 ** 20)} MB when decoded, more than ${imageLimits.bytes >> 20}; make it smaller, or save it with 8 bits a channel`,
-      413,
-    )
-  if (pages > imageLimits.frames)
-    throw new BadRequest(
-      'image_too_large',
-      `The image has ${pages} frames, more than ${imageLimits.frames}; save one of them`,
       413,
     )
   return metadata

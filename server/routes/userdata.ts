@@ -140,7 +140,10 @@ const describe = (found: { path: string; file: string }[], isFull: boolean, isSp
   Promise.all(found.map(({ path: name, file }) => (isFull ? infoOf(file, name) : isSplit ? [name, ...name.split('/')] : name)))
 
 async function listing(folder: string, prefix: string): Promise<object[]> {
-  const entries = (await readdir(folder, { withFileTypes: true })).filter(entry => !nameProblem(entry.name))
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(
+    // Links are neither; they may lead nowhere.
+    entry => !nameProblem(entry.name) && (entry.isFile() || entry.isDirectory()),
+  )
   const rows = await Promise.all(
     entries.map(async entry => {
       const name = prefix ? `${prefix}/${entry.name}` : entry.name

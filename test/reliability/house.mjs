@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { WebSocket } from 'ws'
 
 const script = fileURLToPath(new URL('./server.mjs', import.meta.url))
+const probe = fileURLToPath(new URL('./probe.mjs', import.meta.url))
 
 /** `real`: the shipped nodes with the worker in its own process; else the nodes of nodes.mjs in the server's. */
 export async function openServer(options = {}) {
@@ -199,20 +200,12 @@ export async function growth(server, work) {
 
 /** Latencies of GET /healthz on fresh connections while `work` goes on. */
 export async function healthDuring(server, work) {
-  const times = []
-  let failed = 0
-  let isOver = false
-  const watch = (async () => {
-    while (!isOver) {
-      const { status, ms } = await request(server, 'GET', '/healthz', { keep: false })
-      if (status === 200) times.push(ms)
-      else failed++
-      await sleep(10)
-    }
-  })()
+  // From a process of its own: this one is busy with the attack.
+  const prober = fork(probe, [String(server.port)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  await new Promise(resolve => prober.once('message', resolve))
   const value = await work()
-  isOver = true
-  await watch
+  prober.send('end')
+  const { times, failed } = await new Promise(resolve => prober.once('message', resolve))
   return { value, failed, p50: round(percentile(times, 50)), p99: round(percentile(times, 99)), asked: times.length + failed }
 }
 
