@@ -32,7 +32,7 @@ export default {
   number: 3,
   name: 'cycles and giant graphs',
   wanted: '10,000-node chain checked in < 1 s; cycles of any length 400 with a node on them; no overflow',
-  async run({ quick }) {
+  async run({ quick, slack }) {
     return withServer({}, async server => {
       const wrong = []
       await postJson(server, '/prompt', { prompt: chain(100) })
@@ -64,7 +64,7 @@ export default {
       const best = Math.min(...long)
       const trouble = await isWell(server)
       return {
-        ok: wrong.length === 0 && !trouble && best < 1000,
+        ok: wrong.length === 0 && !trouble && best < 1000 * slack,
         figure:
           trouble ??
           [

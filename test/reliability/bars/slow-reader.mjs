@@ -26,8 +26,8 @@ export default {
   number: 11,
   name: 'slow reader',
   wanted:
-    '200 sockets, 20 get 30 × 50 kB a second, 1 of these frozen, 60 s: memory +< 64 MB, frozen one closed in <= 60 s, others lose 0 status messages, p99 < 500 ms',
-  async run({ quick }) {
+    '200 sockets, 20 get 30 × 50 kB a second, 1 of these frozen, 60 s: memory +< 64 MB, frozen one closed in <= 60 s, others lose 0 status messages, p99 < 500 * slack ms',
+  async run({ quick, slack }) {
     const [count, seconds] = quick ? [40, 8] : [200, 62]
     const viewers = Array.from({ length: quick ? 5 : 20 }, (_, i) => `c${i}`)
     // The quick run asks for answers more often; the long one has the times of the real server.
@@ -61,7 +61,7 @@ export default {
     await once(hub, 'exit')
     const p99 = round(percentile(late, 99))
     return {
-      ok: isCut && lost === 0 && grown < 64 << 20 && p99 < 500,
+      ok: isCut && lost === 0 && grown < 64 << 20 && p99 < 500 * slack,
       figure: `memory +${megabytes(grown)} MB, most waiting for one client ${megabytes(most)} MB, the frozen one ${isCut ? 'was' : 'was NOT'} cut off within ${round((performance.now() - frozenAt) / 1000)} s (had heard ${cutAfter} s), ${lost} of ${sent * others.length} status messages lost, p99 ${p99} ms, ${frames} frames seen`,
       grown: megabytes(grown),
       lost,
