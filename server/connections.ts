@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 /** How many connections one server, and one address that says nothing, may hold open. */
@@ -70,12 +70,16 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
     enter(socket, 'silent')
   })
   server.on('request', (request, response) => {
-    known(request.socket, 'sending')
+    known(request.socket, hasBody(request) ? 'sending' : 'served')
     // A refusal may be sent, and the connection be silent again, before the rest of the body is read.
     request.once('end', () => states.get(request.socket) === 'sending' && enter(request.socket, 'served'))
     response.once('close', () => known(request.socket, 'silent'))
   })
   server.on('upgrade', (_, socket) => known(socket, 'served'))
 }
+
+/** By its head: whether it ended is only known once somebody has read it. */
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
 const first = <T>(set: ReadonlySet<T>): T | undefined => set.values().next().value

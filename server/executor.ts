@@ -191,8 +191,14 @@ function wordsOf(cause: unknown): { message: string; name: string; stack: string
 const traceback = (stack: string): string[] =>
   stack
     .split('\n')
-    .filter(line => /^\s+at /.test(line))
-    .map(line => line.trim().replace(/(?:file:\/\/)?(?:[A-Z]:)?[\\/][^\s():]*[\\/](?=[^\\/]+[\\/][^\\/]+:\d)/i, ''))
+    .filter(line => line.length < 1000 && /^\s+at /.test(line))
+    .map(line => {
+      const text = line.trim()
+      const open = text.indexOf(' (')
+      const from = open < 0 ? text.lastIndexOf(' ') + 1 : open + 2
+      const place = text.slice(from)
+      return /^(file:|[\\/]|[a-z]:[\\/])/i.test(place) ? text.slice(0, from) + place.split(/[\\/]/).slice(-2).join('/') : text
+    })
 
 /** A value in a few words: texts and numbers themselves, everything else by its shape. */
 function describeValue(value: unknown): string | number | boolean | null {
