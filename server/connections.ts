@@ -35,8 +35,8 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
     mine.delete(socket)
     if (state === undefined) states.delete(socket)
     else states.set(socket, state)
-    if (state === 'silent' || state === 'sending') waiting[state].add(socket)
-    if (state === 'silent') (mine.add(socket), since.set(socket, performance.now()))
+    if (state === 'silent' || state === 'sending') (waiting[state].add(socket), since.set(socket, performance.now()))
+    if (state === 'silent') mine.add(socket)
     if (mine.size > 0) silentOf.set(address, mine)
     else silentOf.delete(address)
   }
@@ -46,12 +46,18 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
   }
   const known = (socket: Duplex, state: State) => states.has(socket) && enter(socket, state)
 
-  // Not at the door: many may come in one turn, and have not been read yet.
+  const hadTime = (socket: Duplex | undefined) =>
+    socket && performance.now() - since.get(socket)! >= patience ? socket : undefined
+  const oldest = () => hadTime(first(waiting.silent)) ?? hadTime(first(waiting.sending))
+  const anyWaiting = () => first(waiting.silent) ?? first(waiting.sending)
+
+  // Many may come in one turn and have not been read yet: at the door nobody gives way who had no time to speak, unless there
+  // are twice as many as there may be. A moment later they are counted.
   const sweep = setInterval(() => {
-    const now = performance.now()
+    for (let one = oldest(); one && states.size > total; one = oldest()) drop(one)
     for (const mine of silentOf.values())
       for (const socket of mine) {
-        if (mine.size <= mostSilent || now - (since.get(socket) ?? now) < patience) break
+        if (mine.size <= mostSilent || !hadTime(socket)) break
         drop(socket)
       }
   }, patience / 4)
@@ -62,11 +68,10 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
     const address = socket.remoteAddress ?? ''
     addresses.set(socket, address)
     socket.once('close', () => enter(socket, undefined))
-    if (states.size >= total) {
-      const [oldest] = [first(waiting.silent), first(waiting.sending)].filter(socket => socket !== undefined)
-      if (!oldest) return void socket.destroy()
-      drop(oldest)
-    }
+    const isFull = states.size >= 2 * total
+    const victim = states.size < total ? undefined : (oldest() ?? (isFull ? anyWaiting() : undefined))
+    if (victim) drop(victim)
+    else if (isFull) return void socket.destroy()
     enter(socket, 'silent')
   })
   server.on('request', (request, response) => {
