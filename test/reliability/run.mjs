@@ -1,4 +1,4 @@
-// `npm run test:reliability`: every bar of docs/reliability.md that is a script, one line each, and a summary as JSON.
+// `npm run test:reliability`: every bar that SECURITY.md names, one line each, and a summary as JSON.
 //   node test/reliability/run.mjs [--quick] [--only 4,5,6] [--json file] [--seed n] [--slack 5]
 // --quick: fewer of everything. --slack: times may be so many times longer, on a machine that does other things as well.
 import { readdir, writeFile } from 'node:fs/promises'
