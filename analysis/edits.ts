@@ -12,7 +12,7 @@ export type Edit = {
 }
 
 const line = /^(\d+)\s*(?:([=+-])\s*(\S.*))$/
-const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+const number = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 
 /**
  * `12 = 0.8`, `12 + 0.3`, `12 - 0.3`, `12 = max`, `12 = max(s_X)`, `12 = min`, `12 = q95`; blank lines and what follows a # are skipped.

@@ -1,3 +1,4 @@
+import './no-proto.ts'
 import { realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { AtlasError, atlasLimits, atlasName, parseAtlas, sheetOf, stripOf, type AtlasFile } from '../analysis/atlas-file.ts'
 import { beside, type Files } from './files.ts'
-import { openImage } from './images.ts'
+import { cutImage, imageSize } from './images.ts'
 import type { Subject } from './names.ts'
 import { BadRequest } from './problem.ts'
 
@@ -40,10 +40,10 @@ export function createAtlases(files: Files): Atlases {
       if (!sheet) throw unusable(checkpoint, `${atlasName(checkpoint, 'webp')} is missing`)
       const { width, height } = sheetOf(atlas)
       try {
-        const found = await openImage(sheet).metadata()
+        const found = await imageSize(sheet)
         if (found.width !== width || found.height !== height)
           throw new AtlasError(`its sheet should have ${width}×${height} pixels, has ${found.width}×${found.height}`)
-        return await openImage(sheet).extract(stripOf(atlas, i)).png().toBuffer()
+        return await cutImage(sheet, stripOf(atlas, i))
       } catch (error) {
         throw unusable(checkpoint, error instanceof AtlasError ? error.message : 'its sheet is no whole picture')
       }

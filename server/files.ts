@@ -93,14 +93,29 @@ async function placeFor(roots: Roots, kind: Kind, name: string): Promise<string>
   const file = path.join(home, name)
   // The deepest folder that already exists decides; below it nothing can be a link.
   let above = path.dirname(file)
-  while (!(await real(above))) above = path.dirname(above)
+  while (!(await real(above))) {
+    if (await isThere(above)) throw escaped(kind, name)
+    above = path.dirname(above)
+  }
   if (!inside(home, await realpath(above))) throw escaped(kind, name)
+  if (!(await stat(above)).isDirectory())
+    throw new BadRequest(
+      'bad_file_name',
+      `"${path.relative(home, above)}" is a file, so nothing can be put into it; choose another folder`,
+    )
   const there = await lstat(file).catch(() => undefined)
   if (there?.isSymbolicLink()) throw escaped(kind, name)
   if (there?.isDirectory()) throw new BadRequest('bad_file_name', `"${name}" is a folder; give the name of a file`)
   await mkdir(path.dirname(file), { recursive: true })
   return file
 }
+
+/** Whether anything is there, be it a link to nowhere. */
+const isThere = (file: string): Promise<boolean> =>
+  lstat(file).then(
+    () => true,
+    () => false,
+  )
 
 async function namesBelow(root: string, prefix = ''): Promise<string[]> {
   const entries = await readdir(path.join(root, prefix), { withFileTypes: true }).catch(() => [])

@@ -1,60 +1,36 @@
-import sharp, { type Sharp } from 'sharp'
+import sharp, { type Region } from 'sharp'
 import { rows, tensor, zeros, type Tensor } from '../model/tensor.ts'
-import { BadRequest } from './problem.ts'
+import { createDecodePool, decodeScript } from './decode-pool.ts'
+import { decoders, type Conversion, type Converted, type Decoders, type ImageFormat, type Size } from './decode.ts'
 import { FONT, fontFiles } from './fonts.ts'
 
-/** Pixels beyond which a picture is refused before it is decoded: a file of 300 kB can hold 2,500,000,000. */
-export const maxPixels = 64 << 20
+export { imageLimits, type ImageFormat } from './decode.ts'
 
-/** Only decoders for these formats may run in this process; libvips brings many more, SVG among them. */
-sharp.block({ operation: ['VipsForeignLoad'] })
-sharp.unblock({ operation: ['VipsForeignLoadPng', 'VipsForeignLoadJpeg', 'VipsForeignLoadWebp'] })
-sharp.cache(false)
-
-/** Opens a picture from outside. Broken and cut-off files are errors, not grey areas. */
-export const openImage = (source: string | Buffer): Sharp =>
-  sharp(source, { limitInputPixels: maxPixels, failOn: 'warning', pages: 1 })
-
-export type ImageFormat = 'png' | 'jpeg' | 'webp'
+/** Where pictures from outside are decoded: in processes of their own, started with the first one; from sources, in this one. */
+let chosen: Decoders | undefined
+function decoder(): Decoders {
+  const script = decodeScript()
+  return (chosen ??= script === undefined ? decoders : createDecodePool({ script }))
+}
 
 /** Decodes every pixel of an upload, to know that others will be able to. Throws BadRequest with a reason a person understands. */
-export async function checkImage(bytes: Buffer): Promise<ImageFormat> {
-  try {
-    const { format, width, height } = await openImage(bytes).metadata()
-    await openImage(bytes).stats()
-    if (format === 'png' || format === 'jpeg' || format === 'webp') return format
-    throw new Error(`${format} of ${width}×${height}`)
-  } catch (cause) {
-    throw imageProblem(cause)
-  }
-}
+export const checkImage = (bytes: Buffer): Promise<ImageFormat> => decoder().check(bytes)
 
-function imageProblem(cause: unknown): BadRequest {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  if (/pixel limit/i.test(message))
-    return new BadRequest(
-      'image_too_large',
-      `The image has more than ${maxPixels / (1 << 20)} million pixels; make it smaller and try again`,
-      413,
-    )
-  if (/unsupported image format|blocked|input buffer contains/i.test(message))
-    return new BadRequest('not_an_image', 'The file is not a PNG, JPEG or WebP image', 415)
-  return new BadRequest(
-    'broken_image',
-    `The image is damaged or cut off (${message.split('\n')[0]}); save it again and try again`,
-  )
-}
+/** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
+export const convertImage = (file: string, wanted: Conversion): Promise<Converted> => decoder().convert(file, wanted)
+
+/** Pixels of a picture file. */
+export const imageSize = (file: string): Promise<Size> => decoder().size(file)
+
+/** PNG of a part of a picture file. */
+export const cutImage = (file: string, place: Region): Promise<Buffer> => decoder().cut(file, place)
+
+/** PNG of a picture file whose opacity is that of another picture of the same size: what a mask editor sends back. */
+export const withAlphaOf = (file: string, mask: Buffer): Promise<Buffer> => decoder().mask(file, mask)
 
 /** A picture file as a node sees it: [1,H,W,C] 0…1 in sRGB with C = 1 or 3 as stored, turned as EXIF says, and its opacity [1,H,W,1]. */
 export async function decodeImage(file: string): Promise<{ image: Tensor; alpha: Tensor }> {
-  const source = openImage(file).autoOrient()
-  const { space } = await openImage(file).metadata()
-  const grey = space === 'b-w' || space === 'grey16'
-  const { data, info } = await source
-    .toColourspace(grey ? 'b-w' : 'srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-  const { width: W, height: H, channels } = info
+  const { data, width: W, height: H, channels } = await decoder().read(file)
   const C = channels >= 3 ? 3 : 1
   const image = zeros([1, H, W, C])
   const alpha = zeros([1, H, W, 1])
@@ -111,54 +87,4 @@ export async function drawSvg(svg: string): Promise<Tensor> {
   const out = zeros([1, height, width, 3])
   for (let i = 0; i < width * height; i++) for (let c = 0; c < 3; c++) out.data[i * 3 + c] = pixels[i * 4 + c] / 255
   return out
-}
-
-/** PNG of a picture file whose opacity is that of another picture of the same size: what a mask editor sends back. */
-export async function withAlphaOf(file: string, mask: Buffer): Promise<Buffer> {
-  try {
-    const [base, over] = [await openImage(file).metadata(), await openImage(mask).metadata()]
-    if (base.width !== over.width || base.height !== over.height)
-      throw new BadRequest(
-        'mask_size',
-        `The mask has ${over.width}×${over.height} pixels, its picture ${base.width}×${base.height}; send one of the same size`,
-      )
-    const alpha = await openImage(mask)
-      .ensureAlpha()
-      .extractChannel('alpha')
-      .toColourspace('b-w')
-      .raw({ depth: 'uchar' })
-      .toBuffer()
-    const raw = { width: over.width, height: over.height, channels: 1 } as const
-    // Two pipelines: in one, sharp would take the opacity away after it was put on.
-    const colours = await openImage(file).toColourspace('srgb').removeAlpha().raw({ depth: 'uchar' }).toBuffer()
-    return await sharp(colours, { raw: { ...raw, channels: 3 } })
-      .joinChannel(alpha, { raw })
-      .png()
-      .toBuffer()
-  } catch (cause) {
-    throw cause instanceof BadRequest ? cause : imageProblem(cause)
-  }
-}
-
-/** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
-export async function convertImage(
-  file: string,
-  wanted: { preview?: string; channel?: string },
-): Promise<{ mime: string; bytes: Buffer }> {
-  try {
-    if (wanted.preview !== undefined) {
-      const [name, quality] = wanted.preview.split(';')
-      const jpeg = name === 'jpeg' && !wanted.channel?.includes('a')
-      const options = { quality: Math.min(100, Math.max(1, /^\d{1,3}$/.test(quality ?? '') ? Number(quality) : 90)) }
-      const bytes = await (jpeg ? openImage(file).flatten().jpeg(options) : openImage(file).webp(options)).toBuffer()
-      return { mime: jpeg ? 'image/jpeg' : 'image/webp', bytes }
-    }
-    const source = openImage(file)
-    const bytes = await (wanted.channel === 'a' ? source.ensureAlpha().extractChannel('alpha') : source.removeAlpha())
-      .png()
-      .toBuffer()
-    return { mime: 'image/png', bytes }
-  } catch (cause) {
-    throw imageProblem(cause)
-  }
 }

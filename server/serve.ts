@@ -8,6 +8,7 @@ import { createApp, type Parts } from './app.ts'
 import { createAtlases } from './atlas.ts'
 import { limits as defaultLimits } from './body.ts'
 import { createCheckpoints } from './checkpoints.ts'
+import { limitConnections } from './connections.ts'
 import { createDisk } from './disk.ts'
 import { createFiles, type Files, type Roots } from './files.ts'
 import { createHealth } from './health.ts'
@@ -135,7 +136,7 @@ async function serveFrom(
     { headersTimeout: 15_000, requestTimeout: 120_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 5_000 },
     app,
   )
-  server.maxConnections = 1000
+  limitConnections(server)
   server.on('upgrade', (request, socket, head) => {
     const verdict = guard({ method: 'GET', url: request.url ?? '', headers: request.headers, upgrade: true })
     if (!verdict.ok) {

@@ -14,8 +14,16 @@ export type SocketLimits = {
   readonly cutAbove: number
   readonly pingEvery: number
   readonly connections: number
+  /** Of one address. */
+  readonly perAddress: number
 }
-const defaults: SocketLimits = { skipAbove: 2 << 20, cutAbove: 16 << 20, pingEvery: 20_000, connections: 100 }
+const defaults: SocketLimits = {
+  skipAbove: 2 << 20,
+  cutAbove: 16 << 20,
+  pingEvery: 15_000,
+  connections: 512,
+  perAddress: 256,
+}
 
 /** Messages kept for a client that was not greeted yet; a greeting takes milliseconds. */
 const mostHeld = 1000
@@ -48,6 +56,7 @@ type Client = {
   readonly socket: WebSocket
   /** The connection under the socket. */
   readonly wire: Duplex
+  readonly address: string
   metadata: boolean
   missed: number
   late?: () => void
@@ -67,6 +76,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   const open = new Set<Client>()
   let droppedPreviews = 0
 
+  const countOf = (address: string) => [...open].filter(client => client.address === address).length
   const write = (client: Client, data: string | Buffer) => {
     if (client.socket.readyState !== WebSocket.OPEN) return
     // A queue that takes so long is stuck; the client comes back and is greeted again.
@@ -122,6 +132,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
       id: asked?.slice(0, 200) || randomUUID().replaceAll('-', ''),
       socket,
       wire,
+      address: addressOf(request),
       metadata: false,
       missed: 0,
       held: [],
@@ -150,7 +161,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
   return {
     accept: (request, socket, head) => {
-      if (open.size >= limits.connections) return refuseUpgrade(socket, 503, 'Too many connections')
+      if (open.size >= limits.connections || countOf(addressOf(request)) >= limits.perAddress)
+        return refuseUpgrade(socket, 503, 'Too many connections')
       server.handleUpgrade(request, socket, head, (webSocket, request) => welcome(webSocket, request, socket))
     },
     send: (message, clientId) => {
@@ -179,6 +191,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
     },
   }
 }
+
+const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? ''
 
 function readFlags(data: RawData): { supports_preview_metadata?: boolean } | undefined {
   try {

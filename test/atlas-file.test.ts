@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { AtlasError, atlasLimits, checkAtlas, parseAtlas, sheetFor, stripOf, type AtlasFile } from '../analysis/atlas-file.ts'
-import { maxPixels } from '../server/images.ts'
+import { imageLimits } from '../server/images.ts'
 
 /** The file of an atlas: what is taken, what is refused, and where its pictures stand. */
 
@@ -98,7 +98,7 @@ test('the strips of a sheet lie inside it, none over another', () => {
 })
 
 test('a sheet that the server would not open is not planned', () => {
-  expect(atlasLimits.pixels).toBeLessThanOrEqual(maxPixels)
+  expect(atlasLimits.pixels).toBeLessThanOrEqual(imageLimits.pixels)
   expect(() => sheetFor(128, 8, { width: 224, height: 224 })).not.toThrow()
   expect(() => sheetFor(128, 12, { width: 224, height: 224 })).toThrow(/take fewer pictures/)
 })

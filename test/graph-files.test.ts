@@ -54,8 +54,13 @@ describe('parsePrompt', () => {
     ],
     [
       'too many nodes',
-      Object.fromEntries(Array.from({ length: 5001 }, (_, i) => [i, { class_type: 'X' }])),
-      '5001 nodes, at most 5000',
+      Object.fromEntries(Array.from({ length: 20_001 }, (_, i) => [i, { class_type: 'X' }])),
+      '20001 nodes, at most 20000',
+    ],
+    [
+      'too many inputs',
+      { '1': { class_type: 'X', inputs: Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`k${i}`, i])) } },
+      'Node "1" has too many inputs (1001, at most 1000)',
     ],
     ['an endless text', { '1': { class_type: 'X', inputs: { a: 'x'.repeat(1_000_001) } } }, 'A text is too long'],
     ['an endless class', { '1': { class_type: 'X'.repeat(500) } }, 'class_type of node "1" is too long'],
@@ -132,7 +137,7 @@ describe('parseWorkflow', () => {
     ['a node without id', saved({ 1: { id: null } }), 'node number 1 has no usable id'],
     ['a link of words', saved({}, { links: [['a', 1, 0, 2, 0, 'IMAGE']] }), 'link number 1 is not'],
     ['a prototype key', JSON.parse('{"nodes":[],"links":[],"extra":{"__proto__":{}}}'), 'forbidden key'],
-    ['too many nodes', { nodes: Array(5001).fill({}), links: [] }, '5001 nodes'],
+    ['too many nodes', { nodes: Array(20_001).fill({}), links: [] }, '20001 nodes'],
   ])('refuses %s', (_, value, message) => {
     expect(() => parseWorkflow(value)).toThrow(GraphError)
     expect(() => parseWorkflow(value)).toThrow(message)

@@ -48,7 +48,7 @@ function toFloat(value: unknown): Coerced {
   if (typeof value !== 'number' && typeof value !== 'string')
     return { fault: `float() argument must be a string or a real number, not '${typeName(value)}'` }
   const text = String(value).trim()
-  const number = /^[+-]?(\d+(_\d+)*\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : NaN
+  const number = /^[+-]?(\d+(_\d+)*(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : NaN
   if (Number.isFinite(number)) return { value: number }
   const isSpecial = typeof value === 'number' || !Number.isNaN(number) || /^[+-]?(nan|inf|infinity)$/i.test(text)
   return { fault: isSpecial ? `${text} is not a finite number` : `could not convert string to float: ${python(value)}` }

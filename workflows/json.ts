@@ -2,7 +2,15 @@
 import { GraphError } from './types.ts'
 
 /** Far above any real graph, far below what hurts. */
-export const limits = { nodes: 5_000, links: 50_000, entries: 500_000, depth: 32, text: 1_000_000, name: 200 } as const
+export const limits = {
+  nodes: 20_000,
+  inputs: 1_000,
+  links: 50_000,
+  entries: 500_000,
+  depth: 32,
+  text: 1_000_000,
+  name: 200,
+} as const
 
 export type Json = null | boolean | number | string | Json[] | JsonObject
 export type JsonObject = { [key: string]: Json }

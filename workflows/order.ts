@@ -15,6 +15,13 @@ const sources = (prompt: Prompt, id: NodeId): NodeId[] => [
 ]
 
 type Walked = { readonly order: NodeId[]; readonly cycles: NodeId[][] }
+/**
+ * Ids of cycles that one walk lists. A graph of n nodes can have n cycles of n nodes; past this many ids only the end of each is
+ * listed, so that a graph made to do so costs no more time than another.
+ */
+const cycleBudget = 50_000
+/** Nodes of a long cycle that an error names. */
+const shownOfCycle = 16
 
 /** What one walk from the roots finds: nodes, each after all it reads from, and every cycle met, in the direction data would flow. */
 export const walk = (prompt: Prompt, roots: readonly NodeId[]): Walked =>
@@ -28,15 +35,18 @@ export function walkSources(sourcesOf: (id: NodeId) => readonly NodeId[], roots:
   const order = new Set<NodeId>()
   const cycles: NodeId[][] = []
   const path: { id: NodeId; left: NodeId[] }[] = []
-  const open = new Set<NodeId>()
+  /** Where on the path a node stands. */
+  const open = new Map<NodeId, number>()
+  let budget = cycleBudget
   const enter = (id: NodeId) => {
     if (order.has(id)) return
-    if (open.has(id)) {
-      const ids = path.map(step => step.id)
-      cycles.push(ids.slice(ids.indexOf(id)).reverse())
-      return
+    const began = open.get(id)
+    if (began !== undefined) {
+      const cycle = path.slice(budget > 0 ? began : Math.max(began, path.length - shownOfCycle)).map(step => step.id)
+      budget -= cycle.length
+      return void cycles.push(cycle.reverse())
     }
-    open.add(id)
+    open.set(id, path.length)
     path.push({ id, left: sourcesOf(id).toReversed() })
   }
   for (const root of roots) {
@@ -59,10 +69,20 @@ export function walkSources(sourcesOf: (id: NodeId) => readonly NodeId[], roots:
 export function runOrder(prompt: Prompt, roots: readonly NodeId[]): NodeId[] {
   const { order, cycles } = walk(prompt, roots)
   if (cycles.length > 0)
-    throw new GraphError('dependency_cycle', 'Dependency cycle', cyclePath(prompt, cycles[0]), { cycle_nodes: cycles[0] })
+    throw new GraphError('dependency_cycle', 'Dependency cycle', cyclePath(prompt, cycles[0]), {
+      cycle_nodes: cycleFrom(cycles[0], 0),
+    })
   return order
 }
 
-/** `a (Cls) -> b (Cls) -> a (Cls)` */
-export const cyclePath = (prompt: Prompt, cycle: readonly NodeId[]): string =>
-  [...cycle, cycle[0]].map(id => `${id} (${prompt[id].class_type})`).join(' -> ')
+/** `a (Cls) -> b (Cls) -> a (Cls)`, told from the node at `from`; of a long way around the first nodes only. */
+export function cyclePath(prompt: Prompt, cycle: readonly NodeId[], from = 0): string {
+  const name = (id: NodeId) => `${id} (${prompt[id].class_type})`
+  const hidden = cycle.length - shownOfCycle
+  const shown = cycleFrom(cycle, from).map(name)
+  return [...shown, ...(hidden > 0 ? [`… ${hidden} more …`] : []), shown[0]].join(' -> ')
+}
+
+/** The nodes of a cycle in its order, beginning at `from`; as many as are shown. */
+export const cycleFrom = (cycle: readonly NodeId[], from: number): NodeId[] =>
+  Array.from({ length: Math.min(cycle.length, shownOfCycle) }, (_, i) => cycle[(from + i) % cycle.length])

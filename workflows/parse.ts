@@ -24,10 +24,21 @@ export function parsePrompt(value: unknown): Prompt {
       'This is a workflow file, not an API prompt',
       'export it in API format, or open it in the editor',
     )
+  checkSize(value)
   const nodes = Object.entries(cleanJson(value, 'invalid_prompt') as Record<string, unknown>)
-  if (nodes.length > limits.nodes)
-    throw new GraphError('invalid_prompt', 'The graph is too large', `${nodes.length} nodes, at most ${limits.nodes}`)
   return Object.fromEntries(nodes.map(([id, node]) => [checkedId(id), promptNode(id, node)]))
+}
+
+/** Looked at before anything is copied. */
+function checkSize(nodes: Readonly<Record<string, unknown>>): void {
+  const count = Object.keys(nodes).length
+  if (count > limits.nodes)
+    throw new GraphError('invalid_prompt', 'The graph is too large', `${count} nodes, at most ${limits.nodes}`)
+  for (const [id, node] of Object.entries(nodes)) {
+    const inputs = isRecord(node) && isRecord(node.inputs) ? Object.keys(node.inputs).length : 0
+    if (inputs > limits.inputs)
+      throw new GraphError('invalid_prompt', `Node ${quote(id)} has too many inputs`, `${inputs}, at most ${limits.inputs}`)
+  }
 }
 
 function checkedId(id: string): string {

@@ -104,7 +104,7 @@ function internationalText(data: Uint8Array): { keyword: string; text: string } 
 function parseLoose(text: string, keyword: string): unknown {
   try {
     return JSON.parse(
-      text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, token => (token.startsWith('"') ? token : 'null')),
+      text.replace(/"(?:[^"\\]|\\.)*"?|-?\b(?:NaN|Infinity)\b/g, token => (token.startsWith('"') ? token : 'null')),
     )
   } catch (error) {
     throw new GraphError('invalid_png', `The picture's "${keyword}" is not JSON`, (error as Error).message)

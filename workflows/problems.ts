@@ -3,7 +3,7 @@
  * its clients mark the right input of the right node. Good outputs still run when others are bad.
  */
 import { checkNode, problem, type CheckedNode, type FileCheck } from './check-node.ts'
-import { cyclePath, walk } from './order.ts'
+import { cycleFrom, cyclePath, linksInto, walk } from './order.ts'
 import { asLink, type NodeId, type NodeProblems, type ObjectInfo, type Problem, type Prompt, type PromptNode } from './types.ts'
 
 /** What a node class says of its own values: `Validate` of nodes/node.ts. */
@@ -31,7 +31,7 @@ export type CheckOptions = {
 
 export function problems(prompt: Prompt, info: ObjectInfo, options: CheckOptions = {}): Checked {
   const found = examine(prompt, info, options)
-  return 'verdict' in found ? found.verdict : verdict(found.clean, found.outputs, found.errors)
+  return 'verdict' in found ? found.verdict : verdict(found)
 }
 
 /** The same, and what nodes say of their own values: `validators` gives the check of a class that has one (nodes/node.ts). */
@@ -49,12 +49,14 @@ export async function problemsWith(
     // What could not be read cannot be judged.
     if (validator && errors.length === 0) errors.push(...(await customFaults(validator, inputs)))
   }
-  return verdict(found.clean, found.outputs, found.errors)
+  return verdict(found)
 }
 
 type Found = {
   readonly clean: Prompt
   readonly outputs: readonly NodeId[]
+  /** What the outputs need, each node after all it reads from. */
+  readonly order: readonly NodeId[]
   /** Of every node that an output needs. */
   readonly errors: ReadonlyMap<NodeId, Problem[]>
 }
@@ -77,7 +79,8 @@ function examine(
 
   const checked = new Map<NodeId, CheckedNode>()
   const roots = new Set(outputs)
-  for (const id of walk(declaredLinks(prompt, info), outputs).order)
+  const { order, cycles } = walk(declaredLinks(prompt, info), outputs)
+  for (const id of order)
     checked.set(
       id,
       checkNode(id, prompt, info, {
@@ -90,8 +93,8 @@ function examine(
     ids.map(id => [id, { ...prompt[id], inputs: checked.get(id)?.inputs ?? prompt[id].inputs }]),
   )
   const errors = new Map([...checked].map(([id, { errors }]) => [id, [...errors]]))
-  addCycles(clean, outputs, errors)
-  return { clean, outputs, errors }
+  addCycles(clean, cycles, errors)
+  return { clean, outputs, order, errors }
 }
 
 /** ComfyUI's VALIDATE_INPUTS: the finding is told once for each input it is about, a failing check like a failing node. */
@@ -145,27 +148,58 @@ function unknownNodes(prompt: Prompt, unknown: readonly NodeId[]): Checked {
 }
 
 /** Every node of a cycle gets the error, told from where it stands. */
-function addCycles(prompt: Prompt, outputs: readonly NodeId[], errors: ReadonlyMap<NodeId, Problem[]>): void {
+function addCycles(prompt: Prompt, cycles: readonly NodeId[][], errors: ReadonlyMap<NodeId, Problem[]>): void {
   const told = new Set<NodeId>()
-  for (const cycle of walk(prompt, outputs).cycles)
+  for (const cycle of cycles)
     cycle.forEach((id, i) => {
       if (told.has(id)) return
       told.add(id)
-      const nodes = [...cycle.slice(i), ...cycle.slice(0, i)]
-      const extra_info = { node_id: id, cycle_nodes: nodes }
-      errors
-        .get(id)
-        ?.push({ type: 'dependency_cycle', message: 'Dependency cycle', details: cyclePath(prompt, nodes), extra_info })
+      const extra_info = { node_id: id, cycle_nodes: cycleFrom(cycle, i) }
+      const details = cyclePath(prompt, cycle, i)
+      errors.get(id)?.push({ type: 'dependency_cycle', message: 'Dependency cycle', details, extra_info })
     })
 }
 
-function verdict(prompt: Prompt, outputs: readonly NodeId[], errors: ReadonlyMap<NodeId, readonly Problem[]>): Checked {
-  const dependents = new Map<NodeId, NodeId[]>()
-  const roots = outputs.filter(output => {
-    const bad = walk(prompt, [output]).order.filter(id => errors.get(id)?.length)
-    for (const id of bad) dependents.set(id, [...(dependents.get(id) ?? []), output])
-    return bad.length === 0
-  })
+/** Nodes that cannot run: those with errors, and all that read from them. */
+function badNodes(
+  prompt: Prompt,
+  order: readonly NodeId[],
+  errors: ReadonlyMap<NodeId, readonly Problem[]>,
+): ReadonlySet<NodeId> {
+  const bad = new Set<NodeId>()
+  for (const id of order) if (errors.get(id)?.length || linksInto(prompt[id]).some(([, [from]]) => bad.has(from))) bad.add(id)
+  return bad
+}
+
+/** Steps that the search for dependents may take: thousands of outputs of thousands of nodes are not all listed. */
+const dependentsBudget = 100_000
+
+/** For each node with errors, the outputs that cannot run because of it. */
+function dependentsOf(prompt: Prompt, outputs: readonly NodeId[], errors: ReadonlyMap<NodeId, readonly Problem[]>) {
+  const found = new Map<NodeId, NodeId[]>()
+  let budget = dependentsBudget
+  for (const output of outputs) {
+    const reached = budget > 0 ? walk(prompt, [output]).order : [output]
+    budget -= reached.length
+    for (const id of reached) {
+      if (!errors.get(id)?.length) continue
+      const dependents = found.get(id) ?? []
+      dependents.push(output)
+      found.set(id, dependents)
+    }
+  }
+  if (budget <= 0) for (const [id, { length }] of errors) if (length > 0 && !found.has(id)) found.set(id, [])
+  return found
+}
+
+function verdict({ clean: prompt, outputs, order, errors }: Found): Checked {
+  const isBad = badNodes(prompt, order, errors)
+  const roots = outputs.filter(output => !isBad.has(output))
+  const dependents = dependentsOf(
+    prompt,
+    outputs.filter(output => isBad.has(output)),
+    errors,
+  )
   const nodeErrors = Object.fromEntries(
     [...dependents].map(([id, dependent_outputs]) => [
       id,

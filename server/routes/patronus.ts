@@ -3,7 +3,7 @@ import { parseWorkflow, toPrompt } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { beside, type Files } from '../files.ts'
-import { openImage } from '../images.ts'
+import { cutImage, imageSize } from '../images.ts'
 import { BadRequest } from '../problem.ts'
 import { createShipped } from '../shipped.ts'
 
@@ -66,9 +66,9 @@ const isForced = ({ query }: Request<object>): boolean => query.force !== undefi
  */
 async function tileOf(files: Files, checkpoint: string, index: string | undefined): Promise<Buffer> {
   const strip = await beside(files, checkpoint, checkpoint.replace(/(\.safetensors)?$/, '.tiles.png'))
-  const { width = 0, height: side = 0 } = strip ? await openImage(strip).metadata() : {}
+  const { width = 0, height: side = 0 } = strip ? await imageSize(strip) : {}
   const left = Number(index) * side
   if (!strip || !(left + side <= width))
     throw new BadRequest('not_found', `There is no picture of that prototype of "${checkpoint}"`, 404)
-  return openImage(strip).extract({ left, top: 0, width: side, height: side }).png().toBuffer()
+  return cutImage(strip, { left, top: 0, width: side, height: side })
 }

@@ -90,7 +90,13 @@ const textOf = (request: Request<object>, name: string): string | undefined => {
   return typeof value === 'string' ? value : undefined
 }
 const isOn = (request: Request<object>, name: string) => ['true', '1'].includes(textOf(request, name) ?? '')
-const trimmed = (dir: string) => dir.replace(/^\/+|\/+$/g, '')
+/** Without slashes at its ends. Not by an expression: one that looks for the end begins anew at every slash. */
+function trimmed(dir: string): string {
+  let [from, to] = [0, dir.length]
+  while (dir[from] === '/') from++
+  while (to > from && dir[to - 1] === '/') to--
+  return dir.slice(from, to)
+}
 
 async function existing(files: Files, name: string): Promise<string> {
   const file = await files.find('user', `${home}/${name}`)
@@ -120,7 +126,10 @@ const describe = (found: { path: string; file: string }[], isFull: boolean, isSp
   Promise.all(found.map(({ path: name, file }) => (isFull ? infoOf(file, name) : isSplit ? [name, ...name.split('/')] : name)))
 
 async function listing(folder: string, prefix: string): Promise<object[]> {
-  const entries = (await readdir(folder, { withFileTypes: true })).filter(entry => !nameProblem(entry.name))
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(
+    // Links are neither; they may lead nowhere.
+    entry => !nameProblem(entry.name) && (entry.isFile() || entry.isDirectory()),
+  )
   const rows = await Promise.all(
     entries.map(async entry => {
       const name = prefix ? `${prefix}/${entry.name}` : entry.name

@@ -1,0 +1,80 @@
+// Small nodes for the bars: arithmetic, steps that show pictures, and one that throws whatever it is told to. LoadImage and
+// SaveImage are the shipped ones.
+import { tensor } from '../../dist/model/tensor.js'
+import { catalog as shipped } from '../../dist/nodes/index.js'
+import { defineNode } from '../../dist/nodes/node.js'
+
+const number = { type: 'FLOAT', help: 'A number.', default: 0, min: -1e9, max: 1e9 }
+const result = { value: { type: 'FLOAT', help: 'The result.' } }
+const node = (type, rest) => defineNode({ type, title: type, category: 'test', help: `${type}.`, ...rest })
+
+/** Everything a node might throw, by name. */
+export const thrown = {
+  error: () => new TypeError('not to my liking'),
+  text: () => 'a plain string',
+  number: () => 42,
+  null: () => null,
+  undefined: () => undefined,
+  symbol: () => Symbol('odd'),
+  bare: () => Object.create(null),
+  cyclic: () => {
+    const error = new Error('around and around')
+    error.cause = error
+    error.self = error
+    return error
+  },
+  trap: () =>
+    new Proxy(
+      {},
+      {
+        has: () => true,
+        get: () => {
+          throw new Error('hands off')
+        },
+      },
+    ),
+  'message that is no text': () => Object.assign(new Error('x'), { message: { toString: null } }),
+  huge: () => new Error('x'.repeat(5_000_000)),
+}
+
+const nodes = [
+  node('Constant', { inputs: { value: number }, outputs: result, run: async ({ value }) => ({ value }) }),
+  node('Add', { inputs: { a: number, b: number }, outputs: result, run: async ({ a, b }) => ({ value: a + b }) }),
+  node('Show', {
+    inputs: { value: number },
+    outputs: {},
+    output: true,
+    run: async ({ value }) => ({ ui: { text: [String(value)] } }),
+  }),
+  node('Steps', {
+    inputs: {
+      count: { type: 'INT', help: 'Steps.', default: 5, min: 1, max: 100_000 },
+      wait: { type: 'INT', help: 'ms a step.', default: 0, min: 0, max: 1000 },
+      seed: { type: 'INT', help: 'So that no two runs are the same.', default: 0, min: 0, max: 2 ** 31 },
+    },
+    outputs: result,
+    run: async ({ count, wait }, context) => {
+      for (let i = 0; i < count; i++) {
+        if (wait) await new Promise(resolve => setTimeout(resolve, wait))
+        context.progress(i + 1, count)
+        await context.preview(tensor([1, 8, 8, 3], new Float32Array(192).fill(i / count)))
+      }
+      return { value: count }
+    },
+  }),
+  node('Throw', {
+    inputs: {
+      how: { type: 'COMBO', help: 'What is thrown.', options: Object.keys(thrown) },
+      late: { type: 'BOOLEAN', help: 'By a promise, or at once.', default: false },
+    },
+    outputs: {},
+    output: true,
+    run: ({ how, late }) => {
+      if (late) return new Promise((_, reject) => setTimeout(() => reject(thrown[how]()), 2))
+      throw thrown[how]()
+    },
+  }),
+  shipped.get('LoadImage'),
+  shipped.get('SaveImage'),
+]
+export const catalog = new Map(nodes.map(one => [one.type, one]))
