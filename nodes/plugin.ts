@@ -4,6 +4,7 @@
  */
 import type { AnyNode } from './node.ts'
 
+export { blocked, type Blocker } from './blocker.ts'
 export { defineNode } from './node.ts'
 export type {
   AnyNode,
@@ -15,6 +16,7 @@ export type {
   InputPort,
   InputValues,
   IntPort,
+  Expansion,
   LinkPort,
   Links,
   NodeSpec,

@@ -83,6 +83,29 @@ describe('a real server answers as described', () => {
 
   /** Each operation, and the answers it gives here; what follows upon another call stands in the same line. */
   const requests: Readonly<Record<string, () => Promise<Response>[]>> = {
+    getModelFiles: () => [get('/experiment/models/checkpoints'), get('/experiment/models/none')],
+    getLog: () => [get('/internal/logs')],
+    getLogEntries: () => [get('/internal/logs/raw')],
+    followLog: () => [
+      send('/internal/logs/subscribe', { clientId: 'me', enabled: false }, 'PATCH'),
+      send('/internal/logs/subscribe', {}, 'PATCH'),
+    ],
+    getFolders: () => [get('/internal/folder_paths')],
+    getNewestFiles: () => [get('/internal/files/output'), get('/internal/files/none')],
+    listTemplates: () => [get('/workflow_templates')],
+    getTemplate: () => [get('/workflow_templates/patronus/reconstruct.json'), get('/workflow_templates/none/a.json')],
+    getCollection: () => [get('/templates/index.json')],
+    getMetrics: () => [get('/metrics')],
+    uploadMask: () => [
+      upload().then(async () =>
+        fetch(`${server.origin}/upload/mask`, {
+          method: 'POST',
+          body: uploadForm(await pngOf(8, 8), 'm.png', {
+            original_ref: JSON.stringify({ filename: 'a.png', subfolder: '', type: 'input' }),
+          }),
+        }),
+      ),
+    ],
     getQueueLength: () => [get('/prompt')],
     submit: () => [
       send('/prompt', { prompt: { 1: { class_type: 'Show', inputs: { value: 1 } } } }),

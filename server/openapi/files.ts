@@ -23,6 +23,12 @@ export const fileOperations: Operations = {
     body: { file: 'image', fields: ['subfolder', 'type', 'overwrite'] },
     answers: { 200: 'Uploaded', 400: 'Problem', 413: 'Problem' },
   },
+  'POST /upload/mask': {
+    id: 'uploadMask',
+    summary: 'Puts the opacity of a picture into another.',
+    body: { file: 'image', fields: ['original_ref', 'subfolder', 'type', 'overwrite'] },
+    answers: { 200: 'Uploaded', 400: 'Problem', 404: 'Problem' },
+  },
   'GET /users': { id: 'getUsers', summary: 'That this server has one user.', answers: { 200: 'Users' } },
   'POST /users': { id: 'addUser', summary: 'Always refused: this server has one user.', answers: { 400: 'Problem' } },
   'GET /userdata': {
