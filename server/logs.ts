@@ -59,20 +59,24 @@ const told = ['prompt_id', 'status', 'ms', 'method', 'path', 'error']
  * The same logger, whose words also go to `logs`, whatever its own level. Requests are left out: they are many, and
  * reading the log is one.
  */
-export function heardBy(log: Logger, logs: Logs): Logger {
+export function heardBy(log: Logger, logs: Logs, bound: Readonly<Record<string, unknown>> = {}): Logger {
   // A logger of pino finds its inside through its prototype, as its own children do.
   const heard = Object.create(log) as Logger
   for (const level of ['info', 'warn', 'error', 'fatal'] as const)
     heard[level] = ((first: unknown, ...rest: unknown[]) => {
-      if (rest[0] !== 'request') logs.add(lineOf(first, rest[0]))
+      if (rest[0] !== 'request') logs.add(lineOf(first, rest[0], bound))
       ;(log[level] as (...words: unknown[]) => void)(first, ...rest)
     }) as Logger['info']
+  // A child made by way of its parent's prototype would write as its parent, without what it is bound to.
+  heard.child = ((facts: Record<string, unknown>) =>
+    heardBy(log.child(facts), logs, { ...bound, ...facts })) as unknown as Logger['child']
   return heard
 }
 
-function lineOf(first: unknown, message: unknown): string {
-  if (typeof first !== 'object' || first === null) return String(first)
-  const record = first as Record<string, unknown> & { err?: { message?: string } }
+function lineOf(first: unknown, message: unknown, bound: Readonly<Record<string, unknown>>): string {
+  const isRecord = typeof first === 'object' && first !== null
+  if (!isRecord) return lineOf({}, first, bound)
+  const record = { ...bound, ...first } as Record<string, unknown> & { err?: { message?: string } }
   const facts = told.filter(key => record[key] !== undefined).map(key => `${key}=${String(record[key])}`)
   if (record.err) facts.push(`error=${record.err.message}`)
   return [message ?? '', ...facts].join(' ').trim()

@@ -85,6 +85,8 @@ function search(all: readonly HistoryEntry[], { states, workflowId, by, ascendin
     entry => (!states || states.includes(stateOf(entry))) && (workflowId === undefined || workflowIdOf(entry.job) === workflowId),
   )
   const key = (entry: HistoryEntry) => (by === 'duration' ? durationOf(entry) : createdAt(entry.job))
+  // Of two that came in the same millisecond, the later is the newer.
+  if (!ascending) wanted.reverse()
   wanted.sort((a, b) => (ascending ? 1 : -1) * (key(a) - key(b)))
   return { entries: wanted.slice(offset, offset + limit), total: wanted.length }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtemp } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -128,7 +129,7 @@ describe('a real server answers as described', () => {
     changeHistory: () => [send('/history', { delete: ['none'] })],
     listJobs: () => [get('/jobs'), get('/jobs?limit=none')],
     getJob: () => [get(`/jobs/${finished}`), get('/jobs/none')],
-    cancelJobs: () => [send('/jobs/cancel', { job_ids: ['none'] }), send('/jobs/cancel', {})],
+    cancelJobs: () => [send('/jobs/cancel', { job_ids: [randomUUID()] }), send('/jobs/cancel', {})],
     cancelJob: () => [send('/jobs/none/cancel', undefined)],
     getPicture: () => [
       upload().then(() => get('/view?filename=a.png&type=input')),
@@ -232,7 +233,12 @@ function faults(shape: string, answer: unknown): string[] {
 
 /** Stands for whatever routes are made from: they only look at it when they are asked something. */
 const anything = new Proxy(() => {}, { get: () => anything, apply: () => anything }) as never
-const anyParts: Parts = anything
+const anyParts = {
+  ...Object.fromEntries(
+    ['runs', 'queue', 'store', 'files', 'disk', 'runner', 'checkpoints', 'logs'].map(name => [name, anything]),
+  ),
+  limits: { queue: 1, upload: 1 },
+} as unknown as Parts
 const known: Partial<AppOptions> = { guard: () => ({ ok: true }), editor: '.', log: pino({ level: 'silent' }), origins: [] }
 /** Folders are left out where they may be; what is not known here is anything. */
 const anyOptions = new Proxy(known, {

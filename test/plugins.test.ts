@@ -205,7 +205,7 @@ whenBuilt('--plugin', () => {
       })] }`
     expect(faultsOf(file, node('map(s, value => value / 2)'))).toEqual([])
     expect(faultsOf(file, node('map(s, value => value / 2).shape')).join()).toContain(
-      "is missing the following properties from type 'Tensor'",
+      "Type 'readonly number[]' is not assignable to type 'Tensor | Blocker'",
     )
     expect(faultsOf(path.join(folder, 'node_modules/patronus-plugin-threshold/index.js'))).toEqual([])
   })

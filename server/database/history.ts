@@ -71,8 +71,8 @@ function find(db: Database.Database, { states, workflowId, by = 'created', ascen
   const rows = db
     .prepare(
       `SELECT entry FROM history JOIN (
-         SELECT sequence AS wanted FROM history WHERE ${where} ORDER BY ${column} ${direction}, sequence ASC LIMIT ? OFFSET ?
-       ) ON sequence = wanted ORDER BY ${column} ${direction}, sequence ASC`,
+         SELECT sequence AS wanted FROM history WHERE ${where} ORDER BY ${column} ${direction}, sequence ${direction} LIMIT ? OFFSET ?
+       ) ON sequence = wanted ORDER BY ${column} ${direction}, sequence ${direction}`,
     )
     .all(...values, limit, offset)
   return { entries: read(rows), total }

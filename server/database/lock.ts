@@ -30,8 +30,11 @@ export function lockFolder(folder: string): Lock {
     db.close()
     throw error
   }
+  let isHeld = true
   return {
     release: () => {
+      if (!isHeld) return
+      isHeld = false
       rmSync(numberFile, { force: true })
       // Closing alone frees the lock only when the last trace of the connection is collected.
       db.exec('ROLLBACK')

@@ -59,19 +59,19 @@ export const runOperations: Operations = {
       limit: 'At most so many; 200 unless said.',
       offset: 'Leave out so many.',
     },
-    answers: { 200: 'Jobs', 400: 'Problem' },
+    answers: { 200: 'Jobs', 400: 'Refusal' },
   },
   'GET /jobs/{id}': {
     id: 'getJob',
     summary: 'One job with its graph and what its nodes show.',
     path: { id: 'prompt_id' },
-    answers: { 200: 'JobDetails', 404: 'NotFound' },
+    answers: { 200: 'JobDetails', 404: 'Refusal' },
   },
   'POST /jobs/cancel': {
     id: 'cancelJobs',
     summary: 'Takes jobs out of the queue, or stops them.',
     body: 'JobIds',
-    answers: { 200: 'Cancelled', 400: 'Problem' },
+    answers: { 200: 'Cancelled', 400: 'Refusal' },
   },
   'POST /jobs/{id}/cancel': {
     id: 'cancelJob',

@@ -207,7 +207,7 @@ export const shapes = {
   OneJob: z.object({ prompt_id: z.string().optional() }).describe('Without an id: whatever runs.'),
   Cancelled: z.object({ cancelled: z.boolean() }),
   Waiting: z.object({ exec_info: z.object({ queue_remaining: z.number() }) }),
-  NotFound: z.object({ error: z.string() }),
+  Refusal: z.object({ error: z.string() }).describe('What was wrong, in words.'),
   Free: z.object({ unload_models: z.boolean().optional(), free_memory: z.boolean().optional() }),
   Strings: z.array(z.string()),
   List: z.array(z.unknown()),
