@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Router } from 'express'
 import { z } from 'zod'
-import { type GraphError, identityOf, parsePrompt, problemsWith } from '../../workflows/graph.ts'
+import { type Checked, type GraphError, identityOf, parsePrompt, problemsWith } from '../../workflows/graph.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest, problemBody } from '../problem.ts'
 import { usedBefore, type Job } from '../queue.ts'
@@ -27,6 +27,9 @@ const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
 export function promptRoutes(router: Router, { runs, queue, store, disk, objectInfo, validatorOf, limits }: Parts): void {
+  /** Graphs that passed the look at the queue's length and are not in it yet. */
+  let coming = 0
+
   router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
 
   router.post('/prompt', readRaw, async (request, response) => {
@@ -38,10 +41,20 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
     const info = await objectInfo(Object.values(prompt).map(({ class_type }) => class_type))
     const checked = await problemsWith(validatorOf, prompt, info, { targets })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
-    if ((await queue.count()).pending >= limits.queue) {
+    if ((await queue.count()).pending + coming >= limits.queue) {
       response.set('Retry-After', '10')
       throw new BadRequest('queue_full', `${limits.queue} jobs wait already; try again when some are done`, 429)
     }
+    coming++
+    try {
+      const { promptId, number } = await accept(body, checked)
+      response.json({ prompt_id: promptId, number, node_errors: checked.nodeErrors })
+    } finally {
+      coming--
+    }
+  })
+  /** Puts a checked graph into the queue, whatever its length; what is said of it is only true once it is kept. */
+  const accept = async (body: z.infer<typeof submission>, checked: Checked): Promise<Job> => {
     await disk.check()
     const promptId = body.prompt_id ?? randomUUID()
     if (await isKnown(promptId)) throw usedBefore(promptId)
@@ -62,8 +75,8 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
       },
     }
     await runs.submit(job)
-    response.json({ prompt_id: promptId, number, node_errors: checked.nodeErrors })
-  })
+    return job
+  }
 
   router.get('/queue', async (_, response) => {
     response.json({ queue_running: (await queue.running()).map(itemOf), queue_pending: (await queue.pending()).map(itemOf) })

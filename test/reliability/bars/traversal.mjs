@@ -71,13 +71,17 @@ export function hostileNames(root) {
   return [...climbing, ...climbing.slice(0, 300).map(name => `sub/${name}`), ...absolute, ...odd, ...here, ...links]
 }
 
+/** What the server itself writes beside the folders: its database and its lock. */
+const ofServer = /^(state\.db|server)\b/
+
 /** Every file below a folder but for those where names from outside may write. */
 async function snapshot(base, but) {
   const entries = await readdir(base, { recursive: true, withFileTypes: true })
   const rows = await Promise.all(
     entries.map(async entry => {
       const file = path.join(entry.parentPath, entry.name)
-      if (but.some(folder => file.startsWith(folder + path.sep))) return []
+      if (but.some(folder => file.startsWith(folder + path.sep)) || ofServer.test(path.relative(path.join(base, 'data'), file)))
+        return []
       const sum = entry.isFile()
         ? createHash('sha256')
             .update(await readFile(file))
