@@ -12,10 +12,11 @@ const whenBuilt = isBuilt ? describe : describe.skip
 if (!isBuilt) console.warn('test/server-kill.test.ts is skipped: dist/ is missing; `npm test` builds it')
 
 whenBuilt('kill -9', () => {
-  test('three rounds under load lose, double and halve nothing, and leave no worker behind', async () => {
+  // Two: a third kill during one and the same graph would rightly give that graph up.
+  test('two rounds under load lose, double and halve nothing, and leave no worker behind', async () => {
     const script = path.join(__dirname, 'reliability/kill.mjs')
     const out = await new Promise<string>((resolve, reject) =>
-      execFile(process.execPath, [script, '3', '4'], (error, stdout, stderr) =>
+      execFile(process.execPath, [script, '2', '4'], (error, stdout, stderr) =>
         stdout ? resolve(stdout) : reject(new Error(`${error?.message}\n${stderr}`)),
       ),
     )
@@ -25,6 +26,7 @@ whenBuilt('kill -9', () => {
       lostPrompts: 0,
       strangePrompts: 0,
       failedPrompts: 0,
+      givenUpPrompts: 0,
       lostPictures: 0,
       doubledPictures: 0,
       halfPictures: 0,

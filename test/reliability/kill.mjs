@@ -134,10 +134,12 @@ async function account() {
   const entries = Object.entries(history)
   const lost = [...acknowledged].filter(id => !history[id])
   const strange = entries.filter(([id]) => !acknowledged.has(id) && !unanswered.has(id))
-  const failed = entries.filter(([, { status }]) => !status.completed)
+  // What a server died of three times is not tried again, and says so: with three kills in a row on one graph, that is right.
+  const isGivenUp = ([, { status }]) => status.messages.at(-1)?.[1].exception_type === 'ServerDied'
+  const failed = entries.filter(entry => !entry[1].status.completed && !isGivenUp(entry))
   const promised = entries.flatMap(([, { outputs }]) => Object.values(outputs).flatMap(({ images = [] }) => images))
   const nameOf = ({ subfolder, filename }) => (subfolder ? `${subfolder}/${filename}` : filename)
-  const short = entries.filter(([, { outputs }]) => Object.keys(outputs).length !== 2)
+  const short = entries.filter(entry => Object.keys(entry[1].outputs).length !== 2 && !isGivenUp(entry))
   const names = promised.map(nameOf)
   const folder = path.join(data, 'output')
   const there = (await readdir(folder, { withFileTypes: true, recursive: true })).filter(entry => entry.isFile())
@@ -154,6 +156,8 @@ async function account() {
     lostPrompts: lost.length,
     strangePrompts: strange.length,
     failedPrompts: failed.length,
+    givenUpPrompts: entries.filter(isGivenUp).length,
+    ...(failed.length > 0 && { failures: failed.slice(0, 5).map(([, { status }]) => status.messages.at(-1)?.[1]) }),
     pictures: files.length,
     lostPictures: [...wanted].filter(name => !found.has(name)).length + short.length,
     doubledPictures: files.filter(name => !wanted.has(name)).length + names.length - wanted.size,
