@@ -3,7 +3,7 @@ import path from 'node:path'
 import { tableCsv } from '../analysis/csv.ts'
 import { plotSvg } from '../analysis/figures/line-plot.ts'
 import type { Ui } from '../nodes/node.ts'
-import { writeWhole } from '../server/context.ts'
+import { writeWhole } from '../server/whole-files.ts'
 import { slug } from './slug.ts'
 
 /** What one node of a run shows, as files in the output folder and lines of text. */

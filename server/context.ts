@@ -16,8 +16,6 @@ import type { Job } from './queue.ts'
 import type { Sources } from './sources.ts'
 import { writeWhole } from './whole-files.ts'
 
-export { writeWhole } from './whole-files.ts'
-
 export type ContextParts = {
   readonly job: Job
   readonly node: string

@@ -32,6 +32,13 @@ export type Files = {
 
 const longest = 1024
 
+/** `a.png` before `a-b.png`: the end of a name counts last, so that a file stands before those that are called after it. */
+const byName = (a: string, b: string): number => {
+  const compare = (one: string, other: string) => one.localeCompare(other, 'en', { numeric: true })
+  const stem = (name: string) => name.slice(0, name.length - path.posix.extname(name).length)
+  return compare(stem(a), stem(b)) || compare(a, b)
+}
+
 /** Why a name may not be used, or undefined when it may. Pure, so that a test can throw thousands of strings at it. */
 export function nameProblem(name: string): string | undefined {
   if (name === '') return 'is empty'
@@ -149,7 +156,7 @@ export function createFiles(roots: Roots): Files {
     },
     list: async (kind, accept = () => true) => {
       const names = (await Promise.all(roots[kind].map(root => namesBelow(root)))).flat().filter(accept)
-      return [...new Set(names)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+      return [...new Set(names)].sort(byName)
     },
     folders: async kind => {
       const found = await Promise.all(roots[kind].map(root => readdir(root, { withFileTypes: true }).catch(() => [])))

@@ -93,6 +93,12 @@ describe('the resolver', () => {
     expect(await files.list('input')).toEqual(['face.png'])
   })
 
+  test('a file is listed before those that are called after it, and numbers count as numbers', async () => {
+    const names = ['a.png', 'a-b.png', 'a2.png', 'a10.png'].map(name => `order/${name}`)
+    for (const name of names) await writeFile(await files.place('output', name), '')
+    expect(await files.list('output', name => name.startsWith('order/'))).toEqual(names)
+  })
+
   test('no link leads out: not to read, not to write', async () => {
     for (const name of ['link.txt', 'linked/secret.txt', 'linked/output-evil/secret.txt'])
       await expect(files.find('output', name)).rejects.toThrow(/leads out/)

@@ -8,6 +8,12 @@ import { insertHistory } from './history.ts'
 /** A job may take the server down with it; one that did so this often is not tried again, or the server would never come up. */
 export const mostAttempts = 3
 
+/**
+ * Begun so often without an end, a job waits until nothing else does: deaths by chance then fall on others, one that is to blame
+ * lets the others by.
+ */
+const suspectAfter = mostAttempts - 1
+
 type Row = { readonly job: string }
 type Running = Row & { readonly prompt_id: string; readonly attempt: number }
 
@@ -24,7 +30,9 @@ export function createSqlQueue(db: Database.Database, capacity: number): JobQueu
   const insert = db.prepare('INSERT INTO jobs (prompt_id, number, job) VALUES (?, ?, ?)')
   const claim = db.prepare(`
     UPDATE jobs SET state = 'running', attempt = attempt + 1
-    WHERE sequence = (SELECT sequence FROM jobs WHERE state = 'queued' ORDER BY number, sequence LIMIT 1)
+    WHERE sequence = (
+      SELECT sequence FROM jobs WHERE state = 'queued' ORDER BY attempt >= ${suspectAfter}, number, sequence LIMIT 1
+    )
     RETURNING job`)
   const drop = db.prepare('DELETE FROM jobs WHERE prompt_id = ?')
   const dropQueued = db.prepare("DELETE FROM jobs WHERE prompt_id = ? AND state = 'queued' RETURNING job")

@@ -7,10 +7,10 @@ import { z } from 'zod'
 import { copyPngText, isPng } from '../../workflows/png.ts'
 import type { Parts } from '../app.ts'
 import { parseJson } from '../body.ts'
-import { writeWhole } from '../context.ts'
 import type { Files, Kind } from '../files.ts'
 import { checkImage, convertImage, withAlphaOf } from '../images.ts'
 import { BadRequest } from '../problem.ts'
+import { writeWhole } from '../whole-files.ts'
 import { parse } from './prompt.ts'
 
 /** What a browser may show; anything else is only ever downloaded, so that no file becomes a page of this origin. */
