@@ -9,12 +9,6 @@ const reason = missing() ?? (existsSync(path.join(root, 'dist/register/register.
 const whenPossible = reason ? describe.skip : describe
 if (reason) console.warn(`test/browser/register.test.ts is skipped: ${reason}`)
 
-/** build/litegraph.js of litegraph.js 0.7, from the environment or a package of that name: `litegraph.js` itself is @comfyorg's here. */
-const installed = path.join(root, 'node_modules/litegraph-classic/build/litegraph.js')
-const classic = process.env.LITEGRAPH_07 ?? (existsSync(installed) ? installed : undefined)
-if (!reason && !classic)
-  console.warn('registerPatronus in litegraph.js 0.7 is not tested: LITEGRAPH_07 names no build/litegraph.js')
-
 whenPossible('the page of docs/examples/litegraph-page, which is of another origin than the server', () => {
   let house: House
   let pages: ChildProcess
@@ -24,7 +18,6 @@ whenPossible('the page of docs/examples/litegraph-page, which is of another orig
     pages = spawn(process.execPath, ['docs/examples/litegraph-page/serve.js', '0'], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, LITEGRAPH_07: classic },
     })
     origin = await new Promise<string>((resolve, reject) => {
       pages.once('exit', code => reject(new Error(`serve.js ended with ${code}`)))
@@ -48,8 +41,10 @@ whenPossible('the page of docs/examples/litegraph-page, which is of another orig
   }
   const status = (page: Page) => page.textContent('#status')
 
-  const versions = [['@comfyorg/litegraph', ''] as const, ...(classic ? [['litegraph.js 0.7', '&litegraph=0.7'] as const] : [])]
-  for (const [name, query] of versions)
+  for (const [name, query] of [
+    ['@comfyorg/litegraph', ''],
+    ['litegraph.js 0.7', '&litegraph=0.7'],
+  ] as const)
     describe(`with ${name}`, () => {
       let page: Page
       let troubles: string[]

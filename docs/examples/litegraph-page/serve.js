@@ -1,18 +1,19 @@
-/** Hands out this folder and litegraph: `node serve.js [port]`. LITEGRAPH_07 names a litegraph.js 0.7 script, for ?litegraph=0.7. */
+/** Hands out this folder and litegraph, both lines of it (?litegraph=0.7): `node serve.js [port]`. */
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
-const litegraph = path.dirname(fileURLToPath(import.meta.resolve('litegraph.js')))
+const folderOf = name => path.dirname(fileURLToPath(import.meta.resolve(name)))
+const litegraph = folderOf('litegraph.js')
 const files = {
   '/': path.join(here, 'index.html'),
   '/page.js': path.join(here, 'page.js'),
   '/litegraph.js': path.join(here, 'litegraph.js'),
   '/litegraph.es.js': path.join(litegraph, 'litegraph.es.js'),
   '/litegraph.css': path.join(litegraph, 'css', 'litegraph.css'),
-  '/litegraph-0.7.js': process.env.LITEGRAPH_07,
+  '/litegraph-0.7.js': path.join(folderOf('litegraph-classic'), 'litegraph.js'),
 }
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css' }
 
