@@ -4,7 +4,7 @@
  * the pictures; the rest is suspicious.
  */
 import type { CheckpointInfo, Patronus } from '../engine/patronus.ts'
-import { activationOf } from '../model/prototypes.ts'
+import { activationOf } from '../model/activation.ts'
 import { receptiveField, type ReceptiveField } from '../model/receptive-field.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import type { Atlas } from './atlas.ts'

@@ -1,6 +1,6 @@
 /** Where prototypes are in pictures, and which speak at a point of one: questions to the whole map of distances, computed once. */
 import type { CheckpointInfo, Patronus } from '../engine/patronus.ts'
-import { activationOf } from '../model/prototypes.ts'
+import { activationOf } from '../model/activation.ts'
 import { exactBox, receptiveField, type Box, type ReceptiveField } from '../model/receptive-field.ts'
 import { dims, type Tensor } from '../model/tensor.ts'
 import { wantPictures } from './batches.ts'

@@ -131,18 +131,8 @@ async function prepare(
   settings: readonly Setting[],
   { catalog, files, roots }: { catalog: Catalog; files: Files; roots: Roots },
 ): Promise<Prepared> {
-  const [{ describe }, { isInception }, { isCheckpoint }] = await Promise.all([
-    import('../nodes/describe.ts'),
-    import('../server/context.ts'),
-    import('../server/worker.ts'),
-  ])
-  const infoNow = async () =>
-    describe(catalog, {
-      input: await files.list('input', isImage),
-      checkpoints: await files.list('checkpoints', isCheckpoint),
-      datasets: await files.folders('datasets'),
-      inception: await files.list('inception', isInception),
-    })
+  const { createObjectInfo } = await import('../server/object-info.ts')
+  const infoNow = createObjectInfo(catalog, files)
   let info = await infoNow()
   let { prompt, workflow } =
     'workflow' in graph ? { ...converted(graph.workflow, info), workflow: graph.workflow } : { ...graph, workflow: undefined }
@@ -160,8 +150,6 @@ async function prepare(
   }
   return { prompt, workflow, info }
 }
-
-const isImage = (name: string) => /\.(png|jpe?g|webp)$/i.test(name)
 
 /** A path of the caller's becomes a file of the run's own folder, which graphs can name; nothing when there is no such file. */
 async function stage(file: string, folder: string): Promise<string | undefined> {

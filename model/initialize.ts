@@ -3,11 +3,11 @@
  * defaults everywhere but the encoder. The order is that of the authors' state_dict, without the constant `proactBlock.ones`.
  */
 import type { ModelConfig, PriorConfig } from './config.ts'
-import { timeTable } from './embedding.ts'
 import { random, type Random } from './noise.ts'
 import { type Block, plan } from './plan.ts'
-import { type PriorBlock, priorPlan } from './prior.ts'
+import { type PriorBlock, priorPlan } from './prior-plan.ts'
 import { sizeOf, tensor, type Tensor } from './tensor.ts'
+import { timeTable } from './time-table.ts'
 import { type Declaration, Declarations, type Weights } from './weights.ts'
 
 /** Rows of the U-Net's time table, whatever T is (spec section 1.2). */

@@ -32,9 +32,6 @@ export function firstMinimum(x: tf.Tensor3D): { value: tf.Tensor2D; index: tf.Te
   return { value, index }
 }
 
-/** s = ln((d + 1)/(d + ε)): 0 = absent … ln(1/ε) = 9.21 = an exact match. Chen et al. 2019 (arXiv:1806.10574), section 2.1. */
-export const activationOf = (distance: number, epsilon = 1e-4): number => Math.log((distance + 1) / (distance + epsilon))
-
 export type Activations = { s: tf.Tensor2D; minDistance: tf.Tensor2D; argmin: tf.Tensor2D }
 
 /** The activations of distances d [B,n,n,m]: s, the smallest distance and its cell (row-major, first wins), each [B,m]. */

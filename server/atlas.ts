@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { AtlasError, atlasLimits, atlasName, parseAtlas, sheetOf, stripOf, type AtlasFile } from '../analysis/atlas-file.ts'
 import { beside, type Files } from './files.ts'
-import { cutImage, imageSize } from './images.ts'
+import { cutImage, imageSize } from './decoding.ts'
 import type { Subject } from './names.ts'
 import { BadRequest } from './problem.ts'
 

@@ -6,9 +6,9 @@ import type { CheckpointInfo } from '../engine/patronus.ts'
 import type { Atlases } from './atlas.ts'
 import type { Files } from './files.ts'
 import { readChange, shownNames, type Names, type Subject } from './names.ts'
+import { isCheckpoint } from './offered.ts'
 import { BadRequest } from './problem.ts'
 import type { CheckpointDetails, CheckpointSummary } from './protocol.ts'
-import { isCheckpoint } from './worker.ts'
 
 /** What the checkpoint files in reach say about themselves. Their weights are the worker's business. */
 export type Checkpoints = {

@@ -9,7 +9,9 @@ import { rows, type Tensor } from '../model/tensor.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
 import { writePngGraph } from '../workflows/png.ts'
 import { nameProblem, type Files, type Kind } from './files.ts'
-import { decodeImage, drawSvg, encodePng } from './images.ts'
+import { decodeImage } from './decoding.ts'
+import { drawSvg, encodePng } from './images.ts'
+import { isInception } from './offered.ts'
 import { counterOf, outputName, type Claim } from './output-names.ts'
 import type { Previews } from './preview.ts'
 import type { Job } from './queue.ts'
@@ -81,9 +83,6 @@ async function findImage(files: Files, name: string): Promise<string> {
   if (!file) throw new Error(`There is no image "${bare}" in the ${kind} folder; upload it, or choose another`)
   return file
 }
-
-/** Files that the inception folder offers. */
-export const isInception = (name: string): boolean => /\.onnx$/i.test(name)
 
 async function findInception(files: Files, name: string): Promise<string> {
   const file = await files.find('inception', name)

@@ -1,45 +1,6 @@
-import sharp, { type Region } from 'sharp'
+import sharp from 'sharp'
 import { rows, tensor, zeros, type Tensor } from '../model/tensor.ts'
-import { createDecodePool, decodeScript } from './decode-pool.ts'
-import { decoders, type Conversion, type Converted, type Decoders, type ImageFormat, type Size } from './decode.ts'
 import { FONT, fontFiles } from './fonts.ts'
-
-export { imageLimits, type ImageFormat } from './decode.ts'
-
-/** Where pictures from outside are decoded: in processes of their own, started with the first one; from sources, in this one. */
-let chosen: Decoders | undefined
-function decoder(): Decoders {
-  const script = decodeScript()
-  return (chosen ??= script === undefined ? decoders : createDecodePool({ script }))
-}
-
-/** Decodes every pixel of an upload, to know that others will be able to. Throws BadRequest with a reason a person understands. */
-export const checkImage = (bytes: Buffer): Promise<ImageFormat> => decoder().check(bytes)
-
-/** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
-export const convertImage = (file: string, wanted: Conversion): Promise<Converted> => decoder().convert(file, wanted)
-
-/** Pixels of a picture file. */
-export const imageSize = (file: string): Promise<Size> => decoder().size(file)
-
-/** PNG of a part of a picture file. */
-export const cutImage = (file: string, place: Region): Promise<Buffer> => decoder().cut(file, place)
-
-/** PNG of a picture file whose opacity is that of another picture of the same size: what a mask editor sends back. */
-export const withAlphaOf = (file: string, mask: Buffer): Promise<Buffer> => decoder().mask(file, mask)
-
-/** A picture file as a node sees it: [1,H,W,C] 0…1 in sRGB with C = 1 or 3 as stored, turned as EXIF says, and its opacity [1,H,W,1]. */
-export async function decodeImage(file: string): Promise<{ image: Tensor; alpha: Tensor }> {
-  const { data, width: W, height: H, channels } = await decoder().read(file)
-  const C = channels >= 3 ? 3 : 1
-  const image = zeros([1, H, W, C])
-  const alpha = zeros([1, H, W, 1])
-  for (let i = 0; i < H * W; i++) {
-    for (let c = 0; c < C; c++) image.data[i * C + c] = data[i * channels + c] / 255
-    alpha.data[i] = channels > C ? data[i * channels + C] / 255 : 1
-  }
-  return { image, alpha }
-}
 
 /** One picture [1,H,W,C] or [H,W,C], 0…1, as bytes; values outside are clamped, and what is not a number is black. */
 export function bytesOfImage(image: Tensor): { data: Buffer; raw: { width: number; height: number; channels: 1 | 3 | 4 } } {

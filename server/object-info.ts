@@ -1,11 +1,8 @@
 import { describe } from '../nodes/describe.ts'
 import type { Catalog, FileKind, InputPort } from '../nodes/node.ts'
 import type { ObjectInfo } from '../workflows/graph.ts'
-import { isInception } from './context.ts'
 import type { Files } from './files.ts'
-import { isCheckpoint } from './worker.ts'
-
-const isImage = (name: string) => /\.(png|jpe?g|webp)$/i.test(name)
+import { isCheckpoint, isImage, isInception } from './offered.ts'
 
 const listings: Readonly<Record<FileKind, (files: Files) => Promise<readonly string[]>>> = {
   input: files => files.list('input', isImage),

@@ -8,6 +8,7 @@ import { createCache } from './cache.ts'
 import { createContext, type ContextParts } from './context.ts'
 import { execute, explain } from './executor.ts'
 import { folderHash, type Files } from './files.ts'
+import { isCheckpoint } from './offered.ts'
 import { createClaims, noKeeper, type Keeper } from './output-names.ts'
 import { createPreviews } from './preview.ts'
 import type { DeviceReport } from './protocol.ts'
@@ -242,5 +243,3 @@ async function underNames({ patronus, named }: Loaded, names: Readonly<Record<st
   named.set(key, known)
   return known
 }
-
-export const isCheckpoint = (name: string): boolean => name.endsWith('.safetensors')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { AtlasError, atlasLimits, checkAtlas, parseAtlas, sheetFor, stripOf, type AtlasFile } from '../analysis/atlas-file.ts'
-import { imageLimits } from '../server/images.ts'
+import { imageLimits } from '../server/decode.ts'
 
 /** The file of an atlas: what is taken, what is refused, and where its pictures stand. */
 

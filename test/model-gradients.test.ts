@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs-core'
 import { importOfficial } from '../engine/checkpoint/import.ts'
 import { compile, type NetworkFunction } from '../engine/compile.ts'
 import { adamw, adamwDefaults, emaUpdate } from '../model/adamw.ts'
-import { diffuseBatch } from '../model/diffuse.ts'
 import { encode } from '../model/encoder.ts'
 import '../model/gradients.ts'
 import { isFrozen, weightShapes } from '../model/initialize.ts'
@@ -64,7 +63,8 @@ test('loss and every gradient of a training step are those of the authors’ cod
     const loss = (...values: tf.Tensor[]): tf.Scalar => {
       const params = { ...all, ...Object.fromEntries(names.map((name, i) => [name, values[i]])) }
       const { s } = activate(config, distances(config, params, encode(config, params, x0 as tf.Tensor4D)))
-      const xt = diffuseBatch(x0, eps, tf.gather(tf.tensor1d(alphaBar), t as tf.Tensor1D)) as tf.Tensor4D
+      const a = tf.reshape(tf.gather(tf.tensor1d(alphaBar), t as tf.Tensor1D), [-1, 1, 1, 1])
+      const xt = tf.add(tf.mul(tf.sqrt(a), x0), tf.mul(tf.sqrt(tf.sub(1, a)), eps)) as tf.Tensor4D
       const distinct = distinctLoss(params['proactBlock.prototype_vectors'] as tf.Tensor2D, reference.margin)
       return tf.add(epsLoss(eps, unet(config, params, xt, t as tf.Tensor1D, s)), tf.mul(reference.lambdas[1], distinct))
     }

@@ -1,6 +1,6 @@
 import * as configs from '../model/configs.ts'
 import { gaussian, random, restored, shuffled } from '../model/noise.ts'
-import { activationOf } from '../model/prototypes.ts'
+import { activationOf } from '../model/activation.ts'
 import { exactBox, officialBox, receptiveField } from '../model/receptive-field.ts'
 import { fixtures, ref, refJson } from './parity.ts'
 

@@ -3,8 +3,8 @@ import path from 'node:path'
 import type { Router } from 'express'
 import type { Parts } from '../app.ts'
 import type { Files } from '../files.ts'
+import { isCheckpoint } from '../offered.ts'
 import { BadRequest } from '../problem.ts'
-import { isCheckpoint } from '../worker.ts'
 
 /** Model files as ComfyUI's clients list them (spec/comfyui.md 1.10). This server has one kind, checkpoints. */
 export function modelRoutes(router: Router, { files, checkpoints }: Parts): void {

@@ -3,7 +3,7 @@ import { parseWorkflow, toPrompt } from '../../workflows/graph.ts'
 import type { Parts } from '../app.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { beside, type Files } from '../files.ts'
-import { cutImage, imageSize } from '../images.ts'
+import { cutImage, imageSize } from '../decoding.ts'
 import { BadRequest } from '../problem.ts'
 import { createShipped } from '../shipped.ts'
 
