@@ -12,11 +12,19 @@ export type Disk = {
   readonly minimum: number
 }
 
+/** How long an answer of the disk holds, ms: a disk does not fill much faster, and hundreds of graphs may come in a second. */
+const holds = 200
+
 /** The disks that `folders` lie on. */
 export function createDisk(folders: readonly string[], minimum = defaultMinimumFreeDisk): Disk {
-  const free = async () => {
+  let known: { readonly bytes: Promise<number>; readonly until: number } | undefined
+  const look = async () => {
     const found = await Promise.all(folders.map(folder => statfs(folder)))
     return Math.min(...found.map(({ bavail, bsize }) => bavail * bsize))
+  }
+  const free = () => {
+    if (!known || performance.now() > known.until) known = { bytes: look(), until: performance.now() + holds }
+    return known.bytes
   }
   return {
     minimum,

@@ -24,15 +24,17 @@ const mostListeners = 100
 const longestLine = 2000
 
 export function createLogs({ tell, secrets = [], capacity = 300 }: Options): Logs {
+  // Cleaned when somebody reads them: most lines nobody ever does.
   const lines: LogLine[] = []
+  const cleaned = ({ t, m }: LogLine): LogLine => ({ t, m: `${withoutSecrets(m, secrets).slice(0, longestLine)}\n` })
   const listeners = new Set<string>()
   return {
-    entries: () => [...lines],
+    entries: () => lines.map(cleaned),
     add: text => {
-      const line = { t: new Date().toISOString(), m: `${withoutSecrets(text, secrets).slice(0, longestLine)}\n` }
+      const line = { t: new Date().toISOString(), m: text.slice(0, 10 * longestLine) }
       lines.push(line)
       if (lines.length > capacity) lines.shift()
-      for (const id of listeners) tell(line, id)
+      for (const id of listeners) tell(cleaned(line), id)
     },
     subscribe: (clientId, enabled) => {
       listeners.delete(clientId)

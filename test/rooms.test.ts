@@ -21,22 +21,29 @@ const pure: Record<string, readonly string[]> = {
   workflows: [],
 }
 
-type Import = { readonly file: string; readonly target: string; readonly isType: boolean }
+type Import = { readonly file: string; readonly target: string; readonly isType: boolean; readonly isLater: boolean }
 
 /** Every import and export-from of a room's own files, however it is written. */
 function importsOf(room: string): Import[] {
   const files = readdirSync(room, { recursive: true, encoding: 'utf8' })
     .filter(name => /\.[mc]?tsx?$/.test(name) && !name.includes('node_modules'))
     .map(name => join(room, name))
-  return files.flatMap(file => {
-    const source = readFileSync(file, 'utf8')
-    const statements = source.matchAll(/^\s*(?:import|export)\s+(type\s)?([^'"`;]*?from\s*)?['"]([^'"]+)['"]/gm)
-    const dynamic = source.matchAll(/\b(?:import|require)\s*\(\s*['"]([^'"]+)['"]/g)
-    return [
-      ...[...statements].map(([, type, names = '', target]) => ({ file, target, isType: !!type || isOnlyTypes(names) })),
-      ...[...dynamic].map(([, target]) => ({ file, target, isType: false })),
-    ]
-  })
+  return files.flatMap(importsIn)
+}
+
+function importsIn(file: string): Import[] {
+  const source = readFileSync(file, 'utf8')
+  const statements = source.matchAll(/^\s*(?:import|export)\s+(type\s)?([^'"`;]*?from\s*)?['"]([^'"]+)['"]/gm)
+  const dynamic = source.matchAll(/\b(?:import|require)\s*\(\s*['"]([^'"]+)['"]/g)
+  return [
+    ...[...statements].map(([, type, names = '', target]) => ({
+      file,
+      target,
+      isType: !!type || isOnlyTypes(names),
+      isLater: false,
+    })),
+    ...[...dynamic].map(([, target]) => ({ file, target, isType: false, isLater: true })),
+  ]
 }
 
 /** `{ type A, type B } from`: nothing is left of it at run time. */
@@ -82,4 +89,18 @@ test('nodes/ asks its context for files, network and time, and never takes them 
   expect(wrong.map(({ file, target }) => `${file} imports ${target}`)).toEqual([])
   for (const name of readdirSync('nodes', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')))
     expect(readFileSync(join('nodes', name), 'utf8')).not.toMatch(/\b(fetch|Math\.random|Date\.now)\(/)
+})
+
+test('the server answers before anything heavy is loaded: tensors, networks and codecs are other processes’ business', () => {
+  const reached = new Set([join('server', 'main.ts')])
+  const packages = new Map<string, string>()
+  for (const from of reached)
+    for (const { target, isType, isLater } of importsIn(from)) {
+      if (isType || isLater) continue
+      if (target.startsWith('.')) reached.add(join(from, '..', target))
+      else packages.set(target, from)
+    }
+  expect([...packages.keys()]).toContain('express')
+  for (const heavy of ['@tensorflow/tfjs-core', 'onnxruntime-node', 'sharp', '@resvg/resvg-js'])
+    expect(`${heavy}: ${packages.get(heavy)}`).toBe(`${heavy}: undefined`)
 })

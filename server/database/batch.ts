@@ -3,13 +3,26 @@ import { transact } from './transact.ts'
 
 type Waiting = { readonly work: () => void; readonly resolve: () => void; readonly reject: (error: unknown) => void }
 
+/** Done when its promise resolves, not before. `patiently`: it may wait for others, when there are many. */
+export type Batch = (work: () => void, how?: { readonly patiently: boolean }) => Promise<void>
+
+/** When the last commit is no older than this, another is to be expected; and how long that may be waited for, ms. */
+const busyFor = 5
+const patience = 3
+
 /**
  * Commits together what is asked for in one turn of the event loop: a commit waits for the disk, and a hundred prompts that come
- * at once wait for it once. What is asked is done when its promise resolves, not before.
+ * at once wait for it once. While commits follow each other, what is patient goes with the next one that is not.
  */
-export function createBatch(db: Database.Database): (work: () => void) => Promise<void> {
+export function createBatch(db: Database.Database, now = () => performance.now()): Batch {
   let waiting: Waiting[] = []
+  let last = -Infinity
+  let soon: NodeJS.Immediate | undefined
+  let later: NodeJS.Timeout | undefined
   const commit = () => {
+    clearImmediate(soon)
+    clearTimeout(later)
+    soon = later = undefined
     const batch = waiting
     waiting = []
     const done: Waiting[] = []
@@ -29,11 +42,13 @@ export function createBatch(db: Database.Database): (work: () => void) => Promis
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
+    last = now()
   }
-  return work =>
+  return (work, { patiently } = { patiently: false }) =>
     new Promise<void>((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(commit)
       waiting.push({ work, resolve, reject })
+      if (patiently && now() - last < busyFor) later ??= setTimeout(commit, patience)
+      else soon ??= setImmediate(commit)
     })
 }
 

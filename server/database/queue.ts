@@ -47,10 +47,11 @@ export function createSqlQueue(db: Database.Database, capacity: number): JobQueu
   return {
     nextNumber: async () => counter.next(),
     add: async job => {
-      await together(() => {
+      const keep = () => {
         insert.run(job.promptId, job.number, JSON.stringify(job))
         counter.keep()
-      }).catch((error: { code?: string }) => {
+      }
+      await together(keep, { patiently: true }).catch((error: { code?: string }) => {
         throw error.code === 'SQLITE_CONSTRAINT_UNIQUE' ? usedBefore(job.promptId) : error
       })
       bell.ring()
