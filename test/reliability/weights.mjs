@@ -6,8 +6,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CheckpointError } from '../../dist/engine/checkpoint/error.js'
 import { openCheckpoint } from '../../dist/engine/checkpoint/open.js'
+import { seeds } from './fuzz/seeds.mjs'
 import { random } from './random.mjs'
-import { evilFiles, tensor, tensors } from './weight-files.mjs'
+import { evilFiles } from './weight-files.mjs'
 
 const [folder, seconds, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
 const canary = path.join(folder, 'canary')
@@ -43,7 +44,7 @@ const originals = []
 for (const name of readdirSync(fixtures, { recursive: true }))
   if (/\.(tar|safetensors|pt|pth|ckpt)$/.test(name)) originals.push(await readFile(path.join(fixtures, name)))
 // Our own kind: the head of a real one, whose tensors are then missing, and small whole ones.
-originals.push(tensors({ __metadata__: { format: 'pt' }, a: tensor([2, 2], 0, 16) }))
+originals.push(...seeds.torch, ...seeds.safetensors)
 for (const bytes of originals.slice(0, 2)) await openCheckpoint(await kept(bytes)).catch(() => {})
 async function kept(bytes) {
   const file = path.join(folder, 'first')

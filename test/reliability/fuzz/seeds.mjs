@@ -55,8 +55,8 @@ const prompt = Buffer.from(
 function shortInfo() {
   const file = readFileSync(`${house}/checkpoints/fmnist32.safetensors`)
   const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString())
-  const { ranges, provenance, ...info } = JSON.parse(header.__metadata__.patronus)
-  return { ...info, ...(ranges && { ranges: ranges.slice(0, 1) }), provenance: {} }
+  const info = JSON.parse(header.__metadata__.patronus)
+  return { ...info, ...(info.ranges && { ranges: info.ranges.slice(0, 1) }), provenance: {} }
 }
 const headers = [
   tensors({ __metadata__: { format: 'patronus-nodes/1', patronus: JSON.stringify(shortInfo()) }, a: tensor([2, 2], 0, 16) }),
