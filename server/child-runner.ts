@@ -5,6 +5,7 @@ import type { CatalogOptions } from '../nodes/index.ts'
 import { reply, type Question, type Reply } from './ask.ts'
 import type { Outcome } from './executor.ts'
 import type { Roots } from './files.ts'
+import type { Floating } from './floating.ts'
 import { noKeeper, type Keeper } from './output-names.ts'
 import { BadRequest } from './problem.ts'
 import type { DeviceReport, ServerMessage } from './protocol.ts'
@@ -39,6 +40,14 @@ export type FromWorker =
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | { readonly type: 'done'; readonly promptId: string; readonly outcome: Outcome }
   | { readonly type: 'suggested'; readonly id: number; readonly answer: Answer }
+  | {
+      /** An error that no node caught. Of a run that goes on: the process ends right after. */
+      readonly type: 'fault'
+      readonly promptId?: string
+      readonly fault: Floating
+    }
+  /** The process ends by itself, and has run nothing that it did not say `done` of. */
+  | { readonly type: 'spent' }
 /** `type` and `status` where the one who asked is told why (problem.ts). */
 type Answer =
   | { readonly found: NameSuggestions }
@@ -78,6 +87,8 @@ type Running = {
   node?: string
   readonly executed: string[]
   cancelled: boolean
+  /** What its process said it dies of. */
+  fault?: Floating
   timer?: NodeJS.Timeout
 }
 
@@ -110,8 +121,9 @@ export function createChildRunner({
   const post = (message: ToWorker) => {
     if (child?.connected) child.send(message, () => {})
   }
+  let began = 0
   const start = () => {
-    const began = Date.now()
+    began = Date.now()
     const mine = fork(script, args, {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -119,15 +131,16 @@ export function createChildRunner({
     })
     child = mine
     if (mine.pid !== undefined) onStart(mine.pid)
-    mine.on('message', message => hear(message as FromWorker))
+    mine.on('message', message => child === mine && hear(message as FromWorker))
     mine.on('error', error => log(`worker: ${error.message}`))
-    mine.on('exit', (code, signal) => void ended(mine, signal ?? `exit code ${code}`, Date.now() - began))
+    mine.on('exit', (code, signal) => void ended(mine, signal ?? `exit code ${code}`))
     post({ type: 'start', roots, device, warm, nodes })
     if (readiness.isOpen) readiness = createGate()
     if (running) post({ type: 'run', job: running.job })
+    if (running?.cancelled) post({ type: 'cancel', promptId: running.job.promptId })
     for (const [id, { checkpoint }] of asked) post({ type: 'suggest', id, checkpoint })
   }
-  const ended = async (which: ChildProcess, how: string, lived: number) => {
+  const ended = async (which: ChildProcess, how: string) => {
     if (child !== which) return
     child = undefined
     // A worker that cannot even start must not let jobs wait for ever: the next one is given to it, fails and says why.
@@ -137,9 +150,12 @@ export function createChildRunner({
     if (lost) lose(lost, how)
     if (closing) return
     log(`The worker process ended (${how}); starting another`)
+    await startAgain(Date.now() - began < 2000 && !lost)
+  }
+  const startAgain = async (isQuickDeath: boolean) => {
     report = { ...report, worker: 'restarting' }
     // One that cannot even start would otherwise be started a hundred times a second.
-    quickDeaths = lived < 2000 && !lost ? quickDeaths + 1 : 0
+    quickDeaths = isQuickDeath ? quickDeaths + 1 : 0
     await sleep(Math.min(30_000, quickDeaths && 250 * 2 ** quickDeaths))
     if (!closing && !child) start()
   }
@@ -150,7 +166,7 @@ export function createChildRunner({
     finish(outcome)
   }
   /** The job whose process is gone still gets its last word. */
-  const lose = ({ job, node = Object.keys(job.prompt)[0] ?? '', executed, cancelled, on }: Running, how: string) => {
+  const lose = ({ job, node = Object.keys(job.prompt)[0] ?? '', executed, cancelled, fault, on }: Running, how: string) => {
     const where = {
       prompt_id: job.promptId,
       node_id: node,
@@ -160,7 +176,7 @@ export function createChildRunner({
     }
     const message: ServerMessage = cancelled
       ? { type: 'execution_interrupted', data: where }
-      : { type: 'execution_error', data: { ...where, ...deathOf(how), current_inputs: {}, current_outputs: executed } }
+      : { type: 'execution_error', data: { ...where, ...(fault ?? deathOf(how)), current_inputs: {}, current_outputs: executed } }
     void on({ kind: 'message', message })
     settle({ status: cancelled ? 'interrupted' : 'error', outputs: {} })
   }
@@ -180,12 +196,25 @@ export function createChildRunner({
     report = now
     if (now.worker === 'ready') readiness.open()
   }
+  const heardFault = ({ promptId, fault }: Extract<FromWorker, { type: 'fault' }>) => {
+    log(`worker: ${fault.exception_message}`)
+    if (running && running.job.promptId === promptId) running.fault = fault
+  }
+  /** What was posted to the one that leaves, the next one is given. */
+  const replace = () => {
+    child = undefined
+    if (closing) return
+    log('The worker process ends after an error that no node caught; starting another')
+    void startAgain(Date.now() - began < 2000)
+  }
   const answerQuestion = async ({ id, question }: Extract<FromWorker, { type: 'ask' }>) =>
     post({ type: 'told', id, reply: await reply(keeper, question) })
   const hear = (message: FromWorker) => {
     if (message.type === 'device') heardDevice(message.report)
     else if (message.type === 'ask') void answerQuestion(message)
     else if (message.type === 'suggested') answer(message)
+    else if (message.type === 'fault') heardFault(message)
+    else if (message.type === 'spent') replace()
     else if (message.type === 'done') running?.job.promptId === message.promptId && settle(message.outcome)
     else {
       if (message.batch !== undefined) post({ type: 'taken', batch: message.batch })

@@ -1,13 +1,12 @@
 import { pino, type DestinationStream, type Logger } from 'pino'
+import { secretNames } from './secrets.ts'
 
-/** Keys whose values are never written, wherever in a line they stand (bar 25 of spec/reliability.md). */
-const secrets = ['authorization', 'cookie', 'token', 'password', 'api_key', 'apiKey', 'auth_token_comfy_org', 'api_key_comfy_org']
 /** pino looks at written paths only, so every depth that a line of ours may have is one. */
 const depths = ['', '*.', '*.*.', '*.*.*.']
 
 /** The log: JSON, a line each, on stderr. What people typed is always a field of its own, so no text can pass for a line. */
 export const createLog = (level: string, destination: DestinationStream = pino.destination(2)): Logger =>
   pino(
-    { level, redact: { paths: depths.flatMap(depth => secrets.map(name => depth + name)), censor: '(not logged)' } },
+    { level, redact: { paths: depths.flatMap(depth => secretNames.map(name => depth + name)), censor: '(not logged)' } },
     destination,
   )

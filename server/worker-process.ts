@@ -5,6 +5,7 @@ import { catalogOf } from '../nodes/index.ts'
 import type { FromWorker, ToWorker } from './child-runner.ts'
 import { createAsker } from './ask.ts'
 import { createFiles } from './files.ts'
+import { watchFloating, type Floating } from './floating.ts'
 import { createOutbox } from './outbox.ts'
 import { withPlugins, type Plugin } from './plugins.ts'
 import { BadRequest } from './problem.ts'
@@ -44,10 +45,38 @@ export function runWorkerProcess(sources: Sources, plugins: readonly Plugin[] = 
 
   const outbox = createOutbox((events, batch) => say({ type: 'events', events, ...(batch !== undefined && { batch }) }))
 
+  let running = 0
+  /** Why this process is to be replaced, once what runs is done. */
+  let spent: Floating | undefined
+  let isLeaving = false
+
+  const inRun = watchFloating({
+    ofRun: (promptId, fault) => leave({ type: 'fault', promptId, fault }),
+    elsewhere: (fault, isThrow) => {
+      say({ type: 'fault', fault })
+      if (isThrow) spent = fault
+      leaveIfSpent()
+    },
+  })
+
+  /** The last word of this process; what it is given afterwards, another one runs. */
+  function leave(message: FromWorker): void {
+    if (isLeaving) return
+    outbox.flush()
+    isLeaving = true
+    process.send?.(message, undefined, undefined, () => process.exit(1))
+  }
+  const leaveIfSpent = () => void (spent && running === 0 && leave({ type: 'spent' }))
+
   async function run({ job }: Extract<ToWorker, { type: 'run' }>): Promise<void> {
-    const outcome = await worker!.run(job, outbox.put)
+    if (isLeaving) return
+    running++
+    const outcome = await inRun(job.promptId, () => worker!.run(job, outbox.put))
+    running--
+    if (isLeaving) return
     outbox.flush()
     say({ type: 'done', promptId: job.promptId, outcome })
+    leaveIfSpent()
   }
 
   async function suggest({ id, checkpoint }: Extract<ToWorker, { type: 'suggest' }>): Promise<void> {

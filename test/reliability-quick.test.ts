@@ -2,11 +2,7 @@
  * The bars of spec/reliability.md that need no quiet machine, with fewer of everything; `npm run test:reliability` runs all of them
  * at their figures. Real servers from dist/ in processes of their own.
  */
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import path from 'node:path'
-
-type Result = { bar: number; name: string; wanted: string; ok: boolean; figure: string }
+import { isBuilt, runBars, type Result } from './reliability-run.ts'
 
 const bars = [
   [1, 'any graph is accepted or refused with a reason that names the node and the input'],
@@ -18,25 +14,17 @@ const bars = [
   [8, 'pictures that cost more than they weigh are refused before they cost it'],
   [9, 'damaged pictures are refused, and the server goes on'],
   [10, 'weight files made to harm run nothing and take no memory'],
+  [24, 'a database of every version is opened without losing a row'],
+  [25, 'neither the token nor a key of another service is in anything the server says or writes'],
   [26, 'a node may throw anything: the error is told at that node, and the next graph runs'],
 ] as const
 
-const house = path.join(__dirname, '..')
-const isBuilt = existsSync(path.join(house, 'dist/server/decode-process.js'))
 const whenBuilt = isBuilt ? test : test.skip
 if (!isBuilt) console.warn('test/reliability-quick.test.ts is skipped: dist/ is missing; `npm test` builds it')
 
 let results: Result[] = []
 beforeAll(async () => {
-  if (!isBuilt) return
-  // Other tests may run beside it: ten times the time, but not for ever.
-  const only = bars.map(([bar]) => bar).join()
-  const args = [path.join(house, 'test/reliability/run.mjs'), '--quick', '--slack', '10', '--only', only]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let said = ''
-  child.stdout.on('data', (part: Buffer) => (said += part.toString()))
-  await new Promise(resolve => child.once('close', resolve))
-  results = (JSON.parse(said.trim().split('\n').at(-1)!) as { results: Result[] }).results
+  if (isBuilt) results = await runBars(bars.map(([bar]) => bar))
 }, 300_000)
 
 whenBuilt.each(bars)('bar %d: %s', bar => {

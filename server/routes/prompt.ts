@@ -5,6 +5,7 @@ import { type Checked, type GraphError, identityOf, parsePrompt, problemsWith } 
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest, problemBody } from '../problem.ts'
 import { usedBefore, type Job } from '../queue.ts'
+import { isSecret } from '../secrets.ts'
 import type { HistoryEntry } from '../store.ts'
 import type { Parts } from '../app.ts'
 
@@ -21,9 +22,6 @@ export const submission = z.object({
   partial_execution_targets: z.array(z.string()).nullish(),
 })
 export const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()).optional() })
-
-/** Never kept: ComfyUI's pages send the keys of their paid services along. */
-const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
 export function promptRoutes(router: Router, { runs, queue, store, disk, objectInfo, validatorOf, limits }: Parts): void {
@@ -60,7 +58,8 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
     if (await isKnown(promptId)) throw usedBefore(promptId)
     const counter = await queue.nextNumber()
     const number = body.number ?? (body.front ? -counter : counter)
-    const extra = Object.entries(body.extra_data ?? {}).filter(([key]) => !secrets.includes(key))
+    // Never kept: pages send the keys of paid services along.
+    const extra = Object.entries(body.extra_data ?? {}).filter(([key]) => !isSecret(key))
     const clientId = body.client_id ?? undefined
     const job: Job = {
       number,

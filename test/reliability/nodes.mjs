@@ -1,5 +1,5 @@
-// Small nodes for the bars: arithmetic, steps that show pictures, and one that throws whatever it is told to. LoadImage and
-// SaveImage are the shipped ones.
+// Small nodes for the bars: arithmetic, steps that show pictures, and some that do what no node should. LoadImage and SaveImage
+// are the shipped ones.
 import { tensor } from '../../dist/model/tensor.js'
 import { catalog as shipped } from '../../dist/nodes/index.js'
 import { defineNode } from '../../dist/nodes/node.js'
@@ -37,7 +37,17 @@ export const thrown = {
   huge: () => new Error('x'.repeat(5_000_000)),
 }
 
-const nodes = [
+/** Errors that no promise of the node carries. */
+const floating = {
+  'a promise nobody awaits': after => void new Promise((_, reject) => setTimeout(() => reject(new TypeError('adrift')), after)),
+  'a timer that throws': after =>
+    void setTimeout(() => {
+      throw new TypeError('adrift')
+    }, after),
+  'a promise of nothing': after => void new Promise((_, reject) => setTimeout(reject, after)),
+}
+
+export const own = [
   node('Constant', { inputs: { value: number }, outputs: result, run: async ({ value }) => ({ value }) }),
   node('Add', { inputs: { a: number, b: number }, outputs: result, run: async ({ a, b }) => ({ value: a + b }) }),
   node('Show', {
@@ -74,7 +84,30 @@ const nodes = [
       throw thrown[how]()
     },
   }),
-  shipped.get('LoadImage'),
-  shipped.get('SaveImage'),
+  node('Float', {
+    inputs: {
+      how: { type: 'COMBO', help: 'What nobody catches.', options: Object.keys(floating) },
+      wait: { type: 'INT', help: 'ms the node itself takes.', default: 0, min: 0, max: 60_000 },
+      after: { type: 'INT', help: 'ms until it happens.', default: 0, min: 0, max: 60_000 },
+      seed: { type: 'INT', help: 'So that no two runs are the same.', default: 0, min: 0, max: 2 ** 31 },
+    },
+    outputs: {},
+    output: true,
+    run: async ({ how, wait, after }) => {
+      floating[how](after)
+      await new Promise(resolve => setTimeout(resolve, wait))
+      return { ui: { text: ['done'] } }
+    },
+  }),
+  node('Die', {
+    inputs: { whom: { type: 'COMBO', help: 'Which process it ends.', options: ['worker', 'server'] } },
+    outputs: {},
+    output: true,
+    run: async ({ whom }) => {
+      process.kill(whom === 'server' ? process.ppid : process.pid, 'SIGKILL')
+      // Until this process hears that the other one is gone.
+      return new Promise(() => setTimeout(() => {}, 60_000))
+    },
+  }),
 ]
-export const catalog = new Map(nodes.map(one => [one.type, one]))
+export const catalog = new Map([...own, shipped.get('LoadImage'), shipped.get('SaveImage')].map(one => [one.type, one]))

@@ -6,69 +6,16 @@ import { each, isWell, request, submit, upload, withServer, jsonOf } from '../ho
 
 const canary = 'CANARY-7f3a-8d21'
 
-const ups = [
-  '..',
-  '...',
-  '....',
-  '.. ',
-  '..;',
-  '%2e%2e',
-  '%252e%252e',
-  '．．',
-  '․․',
-  '‥',
-  '..\0',
-  '.\u200b.',
-  '..%00',
-  '..%c0%af',
-  '%c0%ae%c0%ae',
-  '\u202e..',
-]
-const bars = ['/', '\\', '//', '\\\\', '%2f', '%5c', '%252f', '／', '⁄', '∕', '/./', ':', '/\\']
-const goals = ['secret.txt', 'output-evil/secret.txt', 'etc/passwd', '']
+const { ups, bars, goals, absolute, odd, links } = JSON.parse(await readFile(new URL('../names.json', import.meta.url), 'utf8'))
 
 /** Ways out of a folder that servers have fallen for, in every spelling we know of. */
-export function hostileNames(root) {
+function hostileNames(root) {
   const climbing = ups.flatMap(up =>
     bars.flatMap(bar => goals.flatMap(goal => [1, 2, 3, 8].map(depth => (up + bar).repeat(depth) + goal))),
   )
-  const absolute = [
-    '/etc/passwd',
-    '//etc/passwd',
-    'C:\\secret.txt',
-    'C:secret.txt',
-    '\\\\host\\share\\x',
-    'file:///etc/passwd',
-    '~/secret.txt',
-  ]
-  const odd = [
-    'a.png\0.txt',
-    'a/\u0001b',
-    '.',
-    './',
-    '',
-    'x'.repeat(5000),
-    '-',
-    'con',
-    'a.png:stream',
-    '.hidden',
-    'a//b',
-    'sub/',
-    '\u0000',
-    '%00',
-    '%',
-    '%zz',
-  ]
-  const here = [path.join(root, 'secret.txt'), `/proc/self/environ`, `${root}/data/../secret.txt`]
-  const links = [
-    'link.txt',
-    'linked/secret.txt',
-    'linked/output-evil/secret.txt',
-    'linked/data/../secret.txt',
-    'dangling.txt',
-    'linked/new.txt',
-  ]
-  return [...climbing, ...climbing.slice(0, 300).map(name => `sub/${name}`), ...absolute, ...odd, ...here, ...links]
+  const here = [path.join(root, 'secret.txt'), `${root}/data/../secret.txt`]
+  const below = climbing.slice(0, 300).map(name => `sub/${name}`)
+  return [...climbing, ...below, ...absolute, ...odd, 'x'.repeat(5000), ...here, ...links]
 }
 
 /** What the server itself writes beside the folders: its database and its lock. */
