@@ -6,9 +6,10 @@ import type { Artefacts } from '../analysis/artefacts.ts'
 import type { FeatureNetwork } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
+import { splitAnnotation } from '../nodes/annotated.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
 import { writePngGraph } from '../workflows/png.ts'
-import { nameProblem, type Files, type Kind } from './files.ts'
+import { nameProblem, type Files } from './files.ts'
 import { decodeImage, drawSvg, encodePng } from './images.ts'
 import { counterOf, outputName, type Claim } from './output-names.ts'
 import type { Previews } from './preview.ts'
@@ -30,6 +31,8 @@ export type ContextParts = {
   /** Names for pictures of this node, written down before they are used (output-names.ts). */
   claim(wish: Omit<Claim, 'promptId' | 'node' | 'position'>): Promise<readonly string[]>
   activations(t: number, s: number[][]): void
+  /** Fulfilled when the other side has it. */
+  send(png: Buffer): Promise<void> | void
 }
 
 /** The world of one running node (nodes/node.ts): the files it may touch, the bars and pictures it may move. */
@@ -60,6 +63,12 @@ export function createContext(parts: ContextParts): Context {
         texts: textsOf(job),
         claim: parts.claim,
       }),
+    sendImages: async images => {
+      for (let b = 0; b < images.shape[0]; b++) {
+        signal.throwIfAborted()
+        await parts.send(await encodePng(rows(images, b, b + 1)))
+      }
+    },
     dataSet: async request => parts.sources.dataSet(request, await findFolder(files, request.set), parts),
     reader: data => parts.sources.reader(data, parts),
     untrained: (config, data, seed) => parts.sources.untrained(config, data, seed, parts),
@@ -76,9 +85,9 @@ const tableOf = ({ shape, data }: Tensor): number[][] =>
 
 /** `name`, or `name [output]`, `name [temp]` as ComfyUI's clients write it for pictures that lie elsewhere. */
 async function findImage(files: Files, name: string): Promise<string> {
-  const [, bare, kind = 'input'] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(name)!
-  const file = await files.find(kind as Kind, bare)
-  if (!file) throw new Error(`There is no image "${bare}" in the ${kind} folder; upload it, or choose another`)
+  const { name: bare, folder = 'input' } = splitAnnotation(name)
+  const file = await files.find(folder, bare)
+  if (!file) throw new Error(`There is no image "${bare}" in the ${folder} folder; upload it, or choose another`)
   return file
 }
 

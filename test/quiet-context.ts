@@ -25,6 +25,7 @@ export function quietContext(
     progress: [] as [value: number, max: number][],
     activations: [] as { t: number; s: Tensor }[],
     saved: [] as { images: Tensor; type: string; prefix?: string }[],
+    sent: [] as Tensor[],
     svgs: [] as string[],
     artefacts: new Map<string, Uint8Array>(),
   }
@@ -54,6 +55,7 @@ export function quietContext(
         type: options.type,
       }))
     },
+    sendImages: async images => void heard.sent.push(images),
     dataSet: request => sources.dataSet(request, undefined, { signal, progress: () => {} }),
     reader: async data => reader ?? sources.reader(data, { signal, progress: () => {} }),
     untrained: (config, data, seed) => sources.untrained(config, data, seed, { signal, progress: () => {} }),
