@@ -34,6 +34,10 @@ export type Context = {
   /** The id of this node in the graph. One that lets its result depend on it declares `notIdempotent`. */
   readonly node: string
   readonly signal: AbortSignal
+  /** The graph that runs (ComfyUI's hidden PROMPT). To be kept or shown, not to be computed with: it is no part of the cache key. */
+  readonly prompt: Readonly<Record<string, { readonly class_type: string; readonly inputs: Readonly<Record<string, unknown>> }>>
+  /** What the client wants kept with pictures (EXTRA_PNGINFO), `workflow` first of all; no part of the cache key either. */
+  readonly extraPngInfo: Readonly<Record<string, unknown>>
   /** Moves the bar on the node. */
   progress(value: number, max: number): void
   /**

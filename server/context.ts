@@ -41,6 +41,8 @@ export function createContext(parts: ContextParts): Context {
   return {
     node: parts.node,
     signal,
+    prompt: job.prompt,
+    extraPngInfo: pngInfoOf(job),
     progress: parts.progress,
     preview: async image => {
       await previews.show(image)
@@ -104,9 +106,11 @@ async function findInception(files: Files, name: string): Promise<string> {
 }
 
 /** What every saved PNG carries: the graph it came from, in both forms, so that dropping it on an editor brings the graph back. */
-const textsOf = ({ prompt, extraData }: Job): Record<string, unknown> => {
+const textsOf = (job: Job): Record<string, unknown> => ({ prompt: job.prompt, ...pngInfoOf(job) })
+
+function pngInfoOf({ extraData }: Job): Readonly<Record<string, unknown>> {
   const extra = extraData.extra_pnginfo
-  return { prompt, ...(typeof extra === 'object' && !Array.isArray(extra) && extra) }
+  return typeof extra === 'object' && extra !== null && !Array.isArray(extra) ? (extra as Record<string, unknown>) : {}
 }
 
 /** A folder of pictures, where a data set's name is one. */

@@ -73,6 +73,8 @@ test('/userdata: encoded slash round trip, 409, 204, move, full_info, split; /se
   expect((await at('/userdata')).status).toBe(400)
   const unknown = await at('/settings/unknown')
   expect([unknown.status, await unknown.text()]).toEqual([200, 'null'])
+  // One of those that hold without being set.
+  expect(await getJson(server, '/settings/Comfy.TutorialCompleted')).toBe(true)
 })
 
 test('/interrupt stops nobody when the id in it is none that a job can have', async () => {

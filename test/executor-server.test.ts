@@ -107,6 +107,21 @@ describe('through a listening server', () => {
     expect(history.status.messages.map(([type]) => type)).not.toContain('execution_error')
   })
 
+  test('a node can read what ComfyUI calls hidden inputs: its id, the graph, what is kept with pictures', async () => {
+    const prompt = promptOf({
+      h: ['Hidden'],
+      id: ['Show', { value: ['h', 0] }],
+      nodes: ['Show', { value: ['h', 1] }],
+      info: ['Show', { value: ['h', 2] }],
+    })
+    const extra_data = { extra_pnginfo: { workflow: { id: 'w' } }, api_key_comfy_org: 'secret' }
+    const { prompt_id } = (await submit(server, prompt, { client_id: client.id, extra_data })).body
+    await client.done(prompt_id)
+    expect(((await getJson(server, `/history/${prompt_id}`)) as History)[prompt_id].outputs).toEqual({
+      ...{ id: { text: ['h'] }, nodes: { text: ['4'] }, info: { text: ['{"workflow":{"id":"w"}}'] } },
+    })
+  })
+
   test('an id of the graph that looks like one from an expansion is its own node', async () => {
     const { heard, history } = await run({ 'a.0.0.b': ['Show', { value: 1 }], a: ['Show', { value: 2 }] })
     expect(heard.flatMap(one => (one.type === 'executed' ? [one.data.display_node] : [])).toSorted()).toEqual(['a', 'a.0.0.b'])
@@ -266,6 +281,10 @@ whenBuilt('patronus serve --conformance-nodes has them in the server and in its 
     const { body } = await submit({ origin }, graph, { client_id: far.id })
     await far.done(body.prompt_id)
     expect(far.heard.filter(one => one.type === 'executed')).toMatchObject([{ data: { node: 'show', output: { text: ['7'] } } }])
+    // Though the worker's messages travel several at a time.
+    const begins = far.heard.findIndex(one => one.type === 'progress_state' && one.data.nodes.show?.state === 'running')
+    expect(begins).toBeGreaterThan(0)
+    expect(begins).toBeLessThan(far.heard.findIndex(one => one.type === 'executing' && one.data.node === 'show'))
     await far.close()
   } finally {
     process.signal('SIGINT')

@@ -1,5 +1,5 @@
 /** The inputs of one node against what its class declares (spec/comfyui.md 3.2, points 4 to 7). */
-import { coerce, python } from './coerce.ts'
+import { coerce, floatText, python } from './coerce.ts'
 import { isRecord } from './json.ts'
 import type { InputInfo, NodeId, ObjectInfo, Problem, Prompt, PromptNode } from './types.ts'
 import { asLink } from './types.ts'
@@ -148,10 +148,15 @@ function literal(
   if (isOwn) return { value: coerced.value }
   const range = { ...about, received_value: coerced.value }
   const number = coerced.value as number
+  const text = type === 'FLOAT' ? floatText : String
   if (options.min !== undefined && number < options.min)
-    return { fault: problem('value_smaller_than_min', `Value ${number} smaller than min of ${options.min}`, name, range) }
+    return {
+      fault: problem('value_smaller_than_min', `Value ${text(number)} smaller than min of ${text(options.min)}`, name, range),
+    }
   if (options.max !== undefined && number > options.max)
-    return { fault: problem('value_bigger_than_max', `Value ${number} bigger than max of ${options.max}`, name, range) }
+    return {
+      fault: problem('value_bigger_than_max', `Value ${text(number)} bigger than max of ${text(options.max)}`, name, range),
+    }
   return { value: coerced.value }
 }
 

@@ -6,7 +6,7 @@ import type { AnyNode } from '../node.ts'
 import { add, addAll, concat, pass, sleep } from './arithmetic.ts'
 import { boolean, choice, float, int, string } from './constants.ts'
 import { countdown, cycle, repeatAdd } from './expand.ts'
-import { fingerprint, ownId, validated } from './keys.ts'
+import { fingerprint, hidden, ownId, validated } from './keys.ts'
 import { lazyProduct, lazySwitch } from './lazy-switch.ts'
 import { makeList, sumList } from './lists.ts'
 import { image, sampler, show } from './pictures.ts'
@@ -19,6 +19,6 @@ export const conformance: readonly AnyNode[] = [
   ...[lazySwitch, lazyProduct],
   ...[repeatAdd, countdown, cycle],
   ...[block, blockAbove, fail],
-  ...[fingerprint, ownId, validated],
+  ...[fingerprint, hidden, ownId, validated],
   ...[image, sampler, show],
 ]
