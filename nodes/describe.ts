@@ -21,6 +21,7 @@ export function describeNode(node: AnyNode, files: Files = {}): NodeInfo {
     output: outputs.map(([, port]) => port.type),
     output_is_list: outputs.map(([, port]) => !!port.list),
     ...(node.inputIsList && { is_input_list: true }),
+    ...(node.takesUndeclared && { takes_undeclared: true }),
     output_name: outputs.map(([name, port]) => port.label ?? name),
     output_tooltips: outputs.map(([, port]) => port.help),
     name: node.type,

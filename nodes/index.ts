@@ -25,6 +25,7 @@ import prototypeHeatMaps from './prototype-heat-maps.ts'
 import reconstructionError from './reconstruction-error.ts'
 import sampleDdim from './sample-ddim.ts'
 import saveImage from './save-image.ts'
+import sendImage from './send-image.ts'
 import speakHere from './speak-here.ts'
 import traceEmergence from './trace-emergence.ts'
 import varyNoise from './vary-noise.ts'
@@ -61,6 +62,7 @@ const all: readonly AnyNode[] = [
   frechetDistance,
   previewImage,
   saveImage,
+  sendImage,
 ]
 
 export type CatalogOptions = {

@@ -5,7 +5,7 @@ import type { Artefacts } from '../analysis/artefacts.ts'
 import type { DataSet } from '../analysis/data-set.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Tensor } from '../model/tensor.ts'
-import type { FileKind, InputValues, Inputs, Outputs, OutputValues, Plot, Table } from './ports.ts'
+import type { HashKind, InputValues, Inputs, Outputs, OutputValues, Plot, Table } from './ports.ts'
 
 export type * from './ports.ts'
 export { blocked, type Blocker } from './blocker.ts'
@@ -34,6 +34,10 @@ export type Context = {
   /** The id of this node in the graph. One that lets its result depend on it declares `notIdempotent`. */
   readonly node: string
   readonly signal: AbortSignal
+  /** The graph that runs (ComfyUI's hidden PROMPT). To be kept or shown, not to be computed with: it is no part of the cache key. */
+  readonly prompt: Readonly<Record<string, { readonly class_type: string; readonly inputs: Readonly<Record<string, unknown>> }>>
+  /** What the client wants kept with pictures (EXTRA_PNGINFO), `workflow` first of all; no part of the cache key either. */
+  readonly extraPngInfo: Readonly<Record<string, unknown>>
   /** Moves the bar on the node. */
   progress(value: number, max: number): void
   /**
@@ -55,6 +59,8 @@ export type Context = {
   readImage(name: string): Promise<{ image: Tensor; alpha: Tensor }>
   /** Writes one PNG per image of the batch, with prompt and workflow inside; `prefix` may hold folders. */
   saveImages(images: Tensor, options: { type: 'output' | 'temp'; prefix?: string }): Promise<SavedImage[]>
+  /** Sends the pictures of a batch to whoever asked for the run, as frames of this node: each of them, and none to a file. */
+  sendImages(images: Tensor): Promise<void>
   /**
    * Pictures with what is known of them, [N,H,W,C] as `image` says: a name that the data set node offers. The same request gives
    * the same pictures.
@@ -109,6 +115,11 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs, IsL
   readonly aliases?: readonly string[]
   /** Runs once with the whole list of every input, where other nodes run once for each item. */
   readonly inputIsList?: IsList
+  /**
+   * Takes links into inputs that it does not declare, under the names they were given, as ComfyUI's nodes with `**kwargs` do: `run`
+   * finds them among its inputs. Of other nodes such links are left out.
+   */
+  readonly takesUndeclared?: boolean
   /** Two of them with the same inputs are two: the id takes part in the cache key. */
   readonly notIdempotent?: boolean
   /**
@@ -122,7 +133,7 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs, IsL
    */
   fingerprint?(
     inputs: Partial<InputValues<I>>,
-    files: { hash(kind: FileKind, name: string): Promise<string> },
+    files: { hash(kind: HashKind, name: string): Promise<string> },
   ): Promise<string | number>
   readonly validate?: Validate<InputValues<I>>
   /** Names of `lazy` inputs that are still wanted, given what is there; asked again with those until it wants none that is not there. */

@@ -30,6 +30,8 @@ export type NodeInfo = {
     readonly hidden?: Readonly<Record<string, unknown>>
   }
   readonly input_order?: { readonly required?: readonly string[]; readonly optional?: readonly string[] }
+  /** Links into inputs that are not declared are kept (node.ts); ours, other clients ignore it. */
+  readonly takes_undeclared?: boolean
   readonly output: readonly (string | readonly string[])[]
   readonly output_is_list: readonly boolean[]
   readonly is_input_list?: boolean

@@ -1,4 +1,5 @@
 import express, { type Request, type RequestHandler } from 'express'
+import { withoutNaN } from '../workflows/json.ts'
 import { BadRequest } from './problem.ts'
 
 /** Bounds on what a request may bring (spec/reliability.md 1.3). */
@@ -19,7 +20,7 @@ export function jsonOf(request: Request): unknown {
 /** The body as it came; express leaves `body` undefined when there was none. */
 export const bytesOf = (request: Request): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
 
-/** JSON of bounded depth: a body of 20 kB can be deep enough to overflow the stack of whoever serialises it later. */
+/** JSON, or what Python takes for it, of bounded depth: a body of 20 kB can be deep enough to overflow the stack of whoever serialises it later. */
 export function parseJson(bytes: Buffer): unknown {
   if (depthOf(bytes) > limits.depth)
     throw new BadRequest('json_too_deep', `The JSON is nested deeper than ${limits.depth} levels`)
@@ -29,10 +30,13 @@ export function parseJson(bytes: Buffer): unknown {
   } catch {
     throw new BadRequest('bad_json', 'The body is not UTF-8 text')
   }
+  const reviver = /__proto__|\\u/.test(text) ? refuseProto : undefined
   try {
-    return JSON.parse(text, /__proto__|\\u/.test(text) ? refuseProto : undefined)
+    return JSON.parse(text, reviver)
   } catch (error) {
     if (error instanceof BadRequest) throw error
+    const loose = withoutNaN(text)
+    if (loose !== text) return parseJson(Buffer.from(loose))
     throw new BadRequest('bad_json', `The body is not JSON: ${(error as Error).message}`)
   }
 }

@@ -1,7 +1,12 @@
 import type { Ui } from '../nodes/node.ts'
 
 /** What one run of one node gave; of each output the list of its items, one where it gives no list. Immutable by rule, so it may be shared. */
-export type Result = { readonly outputs: Readonly<Record<string, readonly unknown[]>>; readonly ui?: Ui }
+export type Result = {
+  readonly outputs: Readonly<Record<string, readonly unknown[]>>
+  readonly ui?: Ui
+  /** What the nodes show that it expanded to, by their ids behind its own: `.0.0.show`. */
+  readonly inner?: Readonly<Record<string, Ui>>
+}
 
 /** Results by input signature: equal signature, equal result. */
 export type Cache = {

@@ -6,10 +6,11 @@ import type { Artefacts } from '../analysis/artefacts.ts'
 import type { FeatureNetwork } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
+import { splitAnnotation } from '../nodes/annotated.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
 import { writePngGraph } from '../workflows/png.ts'
-import { nameProblem, type Files, type Kind } from './files.ts'
 import { decodeImage } from './decoding.ts'
+import { nameProblem, type Files } from './files.ts'
 import { drawSvg, encodePng } from './images.ts'
 import { isInception } from './offered.ts'
 import { counterOf, outputName, type Claim } from './output-names.ts'
@@ -32,6 +33,8 @@ export type ContextParts = {
   /** Names for pictures of this node, written down before they are used (output-names.ts). */
   claim(wish: Omit<Claim, 'promptId' | 'node' | 'position'>): Promise<readonly string[]>
   activations(t: number, s: number[][]): void
+  /** Fulfilled when the other side has it. */
+  send(png: Buffer): Promise<void> | void
 }
 
 /** The world of one running node (nodes/node.ts): the files it may touch, the bars and pictures it may move. */
@@ -40,6 +43,8 @@ export function createContext(parts: ContextParts): Context {
   return {
     node: parts.node,
     signal,
+    prompt: job.prompt,
+    extraPngInfo: pngInfoOf(job),
     progress: parts.progress,
     preview: async image => {
       await previews.show(image)
@@ -62,6 +67,12 @@ export function createContext(parts: ContextParts): Context {
         texts: textsOf(job),
         claim: parts.claim,
       }),
+    sendImages: async images => {
+      for (let b = 0; b < images.shape[0]; b++) {
+        signal.throwIfAborted()
+        await parts.send(await encodePng(rows(images, b, b + 1)))
+      }
+    },
     dataSet: async request => parts.sources.dataSet(request, await findFolder(files, request.set), parts),
     reader: data => parts.sources.reader(data, parts),
     untrained: (config, data, seed) => parts.sources.untrained(config, data, seed, parts),
@@ -78,9 +89,9 @@ const tableOf = ({ shape, data }: Tensor): number[][] =>
 
 /** `name`, or `name [output]`, `name [temp]` as ComfyUI's clients write it for pictures that lie elsewhere. */
 async function findImage(files: Files, name: string): Promise<string> {
-  const [, bare, kind = 'input'] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(name)!
-  const file = await files.find(kind as Kind, bare)
-  if (!file) throw new Error(`There is no image "${bare}" in the ${kind} folder; upload it, or choose another`)
+  const { name: bare, folder = 'input' } = splitAnnotation(name)
+  const file = await files.find(folder, bare)
+  if (!file) throw new Error(`There is no image "${bare}" in the ${folder} folder; upload it, or choose another`)
   return file
 }
 
@@ -94,9 +105,11 @@ async function findInception(files: Files, name: string): Promise<string> {
 }
 
 /** What every saved PNG carries: the graph it came from, in both forms, so that dropping it on an editor brings the graph back. */
-const textsOf = ({ prompt, extraData }: Job): Record<string, unknown> => {
+const textsOf = (job: Job): Record<string, unknown> => ({ prompt: job.prompt, ...pngInfoOf(job) })
+
+function pngInfoOf({ extraData }: Job): Readonly<Record<string, unknown>> {
   const extra = extraData.extra_pnginfo
-  return { prompt, ...(typeof extra === 'object' && !Array.isArray(extra) && extra) }
+  return typeof extra === 'object' && extra !== null && !Array.isArray(extra) ? (extra as Record<string, unknown>) : {}
 }
 
 /** A folder of pictures, where a data set's name is one. */

@@ -8,6 +8,8 @@ export type PreviewFrame = {
   readonly identity?: Identity
   readonly mime: 'image/png' | 'image/jpeg'
   readonly image: Uint8Array
+  /** Not a look at what comes, but what was asked for: it must arrive. */
+  readonly isResult?: boolean
 }
 
 const header = (...numbers: number[]): Buffer => {

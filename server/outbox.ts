@@ -5,8 +5,15 @@ const refresh = 33
 /** What every step says again: it can wait for the picture of its step. */
 const perStep: ReadonlySet<string> = new Set(['progress', 'progress_state', 'patronus.activations'])
 
-/** Told with every change, so that of several in one batch the last is enough. */
+/** Told with every change, so that of several in a row the last is enough. */
 const tellsAllBars = (event: RunEvent): boolean => event.kind === 'message' && event.message.type === 'progress_state'
+const isPerStep = (event: RunEvent): boolean => event.kind === 'preview' || perStep.has(event.message.type)
+
+/** Without the bars that newer ones follow; never past what is told once, which clients expect behind the bars before it. */
+function withoutOlderBars(events: readonly RunEvent[]): RunEvent[] {
+  const from = events.findLastIndex(event => !isPerStep(event)) + 1
+  return events.filter((event, i) => i < from || !tellsAllBars(event))
+}
 
 export type Outbox = {
   /** Puts an event in; for a preview the promise is fulfilled when the other side has taken it. */
@@ -47,7 +54,7 @@ export function createOutbox(send: (events: readonly RunEvent[], batch?: number)
 
   return {
     put: event => {
-      if (tellsAllBars(event)) events = events.filter(earlier => !tellsAllBars(earlier))
+      if (tellsAllBars(event)) events = withoutOlderBars(events)
       events.push(event)
       if (event.kind === 'message') {
         if (perStep.has(event.message.type)) flushLater()

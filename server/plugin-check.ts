@@ -130,6 +130,7 @@ const nodeSchema = z.object(
     // What a result may hold beside its outputs.
     outputs: ports(output, ['ui', 'expand']),
     output: flag,
+    takesUndeclared: flag,
     aliases: z.array(z.string(wanted('a text')), wanted('a list of texts')).optional(),
     fingerprint: z.custom(isFunction, wanted('a function')).optional(),
     run: z.custom(isFunction, wanted('a function')),

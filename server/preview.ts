@@ -19,9 +19,10 @@ export type Previews = {
 
 /**
  * Turns running pictures into PNG frames and hands them on, with back-pressure: while `inFlight` frames are unanswered, a
- * newer picture takes the place of the one that waits. `deliver` is fulfilled when the other side has taken the frame.
+ * newer picture takes the place of the one that waits. `deliver` is fulfilled when the other side has taken the frame; without it
+ * nothing is made, for runs that want no previews.
  */
-export function createPreviews(deliver: (png: Buffer) => Promise<void> | void, inFlight = most): Previews {
+export function createPreviews(deliver?: (png: Buffer) => Promise<void> | void, inFlight = most): Previews {
   let unanswered = 0
   let waiting: Tensor | undefined
   let closed = false
@@ -43,6 +44,7 @@ export function createPreviews(deliver: (png: Buffer) => Promise<void> | void, i
     if (next && !closed) send(next)
   }
   const send = (image: Tensor) => {
+    if (!deliver) return
     const png = quickPng(montage(image))
     unanswered++
     void Promise.resolve(deliver(png)).then(answered, answered)

@@ -33,7 +33,8 @@ type Parts = {
 type Current = {
   readonly job: Job
   readonly messages: [string, Record<string, unknown>][]
-  node?: string
+  /** The node that was last announced. */
+  executing?: Extract<ServerMessage, { type: 'executing' }>
   nodes?: Record<string, NodeProgress>
   frame?: PreviewFrame
   /** Ended by us, not by anybody who asked for that: it is to go on later. */
@@ -60,7 +61,7 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
     const isBlocked = message.type === 'execution_error' && message.data.exception_type === 'ExecutionBlocked'
     if (message.type.startsWith('execution_') && !isBlocked)
       run.messages.push([message.type, message.data as Record<string, unknown>])
-    if (message.type === 'executing' && message.data.node !== null) run.node = message.data.node
+    if (message.type === 'executing' && message.data.node !== null) run.executing = message
     if (message.type === 'progress_state') run.nodes = message.data.nodes
     const { clientId } = run.job
     if (clientId === undefined) return message.type === 'execution_interrupted' ? sockets().send(message) : undefined
@@ -153,10 +154,10 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
     remaining,
     resume: clientId => {
       if (!current || current.job.clientId !== clientId) return undefined
-      const { job, node, nodes, frame } = current
+      const { job, executing, nodes, frame } = current
       const messages: ServerMessage[] = []
       if (nodes) messages.push({ type: 'progress_state', data: { prompt_id: job.promptId, nodes } })
-      if (node !== undefined) messages.push({ type: 'executing', data: { node, display_node: node, prompt_id: job.promptId } })
+      if (executing) messages.push(executing)
       return { messages, frame }
     },
     close: async ({ grace = 0 } = {}) => {

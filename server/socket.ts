@@ -66,7 +66,8 @@ type Client = {
 
 const featureFlags = z.object({
   type: z.literal('feature_flags'),
-  data: z.object({ supports_preview_metadata: z.boolean().optional() }).loose(),
+  // A flag that is not true is not there, whatever else it is.
+  data: z.object({ supports_preview_metadata: z.unknown() }).catch({ supports_preview_metadata: false }),
 })
 
 export function createSockets(greeting: Greeting, options: Partial<SocketLimits> = {}): Sockets {
@@ -92,8 +93,8 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
   }
   const tell = (client: Client, message: ServerMessage) => write(client, JSON.stringify(message))
   const show = (client: Client, frame: PreviewFrame) => {
-    if (client.held) return
-    if (client.socket.bufferedAmount > limits.skipAbove) return void droppedPreviews++
+    if (client.held && !frame.isResult) return
+    if (client.socket.bufferedAmount > limits.skipAbove && !frame.isResult) return void droppedPreviews++
     write(client, client.metadata ? frameWithMetadata(frame) : plainFrame(frame))
   }
 
@@ -194,7 +195,7 @@ export function createSockets(greeting: Greeting, options: Partial<SocketLimits>
 
 const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? ''
 
-function readFlags(data: RawData): { supports_preview_metadata?: boolean } | undefined {
+function readFlags(data: RawData): { supports_preview_metadata?: unknown } | undefined {
   try {
     return featureFlags.safeParse(JSON.parse(data.toString())).data?.data
   } catch {

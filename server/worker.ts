@@ -145,14 +145,16 @@ export function createWorker({
         },
         contextFor: (identity, progress, signal) => {
           const node = identity.node_id
-          const previews = createPreviews(image =>
-            on({ kind: 'preview', frame: { promptId: job.promptId, node, identity, mime: 'image/png', image } }),
-          )
+          const frameOf = (image: Buffer) => ({ promptId: job.promptId, node, identity, mime: 'image/png', image }) as const
+          const show = (image: Buffer) => on({ kind: 'preview', frame: frameOf(image) })
+          const send = (image: Buffer) => on({ kind: 'preview', frame: { ...frameOf(image), isResult: true } })
+          // Any other method of ComfyUI's is one of its own networks; here there is one way.
+          const previews = createPreviews(job.extraData.preview_method === 'none' ? undefined : show)
           const activations = (t: number, s: number[][]) =>
             void on({ kind: 'message', message: { type: 'patronus.activations', data: { prompt_id: job.promptId, node, t, s } } })
           const checkpoint = (name: string) => checkpoints.get(name, () => namesOf(name))
           const claim: ContextParts['claim'] = wish => claimFor(node, wish)
-          const parts = { job, node, files, sources, signal, previews, progress, activations, checkpoint, inception, claim }
+          const parts = { job, node, files, sources, signal, previews, progress, activations, checkpoint, inception, claim, send }
           return { context: createContext(parts), close: previews.close }
         },
       })

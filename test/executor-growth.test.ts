@@ -1,5 +1,5 @@
 import { defineNode, type Expansion } from '../nodes/node.ts'
-import { createBench, dataOf, type Bench, type Short } from './executor-parts.ts'
+import { createBench, dataOf, type Bench, type Short, type Told } from './executor-parts.ts'
 
 /** Expands to whatever the test says. */
 let expansion: Expansion = { graph: {}, outputs: {} }
@@ -61,6 +61,38 @@ describe('expansion (spec/comfyui.md 3.4)', () => {
       ['down', '3'],
     ])
     expect(told.texts['down.0.0.less.0.0.show']).toEqual(['2'])
+  })
+
+  test('what its nodes show is told and kept when all of it comes from the cache, under the ids of the graph that asks', async () => {
+    const down = (id: string): Short => ({ [id]: ['Countdown', { times: 3 }], show: ['Show', { value: [id, 0] }] })
+    const shown = (told: Told) =>
+      dataOf(told, 'executed').map(({ node, display_node, output }) => [node, display_node, output?.text?.[0]])
+    const first = await bench.run(down('down'))
+    const again = await bench.run(down('down'))
+    expect([again.ran, again.texts]).toEqual([[], first.texts])
+    expect(shown(again).toSorted()).toEqual(shown(first).toSorted())
+    const renamed = await bench.run(down('other'))
+    expect([renamed.ran, Object.keys(renamed.texts).length]).toEqual([[], 4])
+    expect(shown(renamed)).toContainEqual(['other.0.0.less.0.0.show', 'other', '2'])
+    expect(shown(renamed)).toHaveLength(4)
+  })
+
+  test('so it is of a part of it, and of a second node that is just like the first', async () => {
+    await bench.run({ down: ['Countdown', { times: 2 }], show: ['Show', { value: ['down', 0] }] })
+    const longer = await bench.run({
+      one: ['Countdown', { times: 3 }],
+      two: ['Countdown', { times: 3 }],
+      show: ['Add', { a: ['one', 0], b: ['two', 0] }],
+      end: ['Show', { value: ['show', 0] }],
+    })
+    for (const id of ['one', 'two'])
+      expect(longer.texts).toMatchObject({
+        [`${id}.0.0.show`]: ['3'],
+        [`${id}.0.0.less.0.0.show`]: ['2'],
+        [`${id}.0.0.less.0.0.less.0.0.show`]: ['1'],
+      })
+    const told = dataOf(longer, 'executed').map(({ node }) => node)
+    expect(told.toSorted()).toEqual(Object.keys(longer.texts).toSorted())
   })
 
   test('every item of a list expands to a graph of its own', async () => {

@@ -107,10 +107,75 @@ describe('through a listening server', () => {
     expect(history.status.messages.map(([type]) => type)).not.toContain('execution_error')
   })
 
+  test('a node can read what ComfyUI calls hidden inputs: its id, the graph, what is kept with pictures', async () => {
+    const prompt = promptOf({
+      h: ['Hidden'],
+      id: ['Show', { value: ['h', 0] }],
+      nodes: ['Show', { value: ['h', 1] }],
+      info: ['Show', { value: ['h', 2] }],
+    })
+    const extra_data = { extra_pnginfo: { workflow: { id: 'w' } }, api_key_comfy_org: 'secret' }
+    const { prompt_id } = (await submit(server, prompt, { client_id: client.id, extra_data })).body
+    await client.done(prompt_id)
+    expect(((await getJson(server, `/history/${prompt_id}`)) as History)[prompt_id].outputs).toEqual({
+      ...{ id: { text: ['h'] }, nodes: { text: ['4'] }, info: { text: ['{"workflow":{"id":"w"}}'] } },
+    })
+  })
+
   test('an id of the graph that looks like one from an expansion is its own node', async () => {
     const { heard, history } = await run({ 'a.0.0.b': ['Show', { value: 1 }], a: ['Show', { value: 2 }] })
     expect(heard.flatMap(one => (one.type === 'executed' ? [one.data.display_node] : [])).toSorted()).toEqual(['a', 'a.0.0.b'])
     expect(history.meta['a.0.0.b']).toMatchObject({ display_node: 'a.0.0.b', parent_node: null })
+  })
+})
+
+describe('links into inputs that a node does not declare', () => {
+  const numbers: Short = { x: ['Float', { value: 2 }], y: ['Float', { value: 40 }] }
+  const into = (type: string, inputs: Readonly<Record<string, unknown>>): Short => ({
+    ...numbers,
+    to: [type, inputs],
+    show: ['Show', { value: ['to', 0] }],
+  })
+
+  test('reach one that takes them, under their names; literals and what others are given do not', async () => {
+    const taken = await run({
+      ...into('AddAll', { first: 1, more: ['x', 0], most: ['y', 0], literal: 1000 }),
+      names: ['Show', { value: ['to', 1] }],
+    })
+    expect(taken.history.outputs).toMatchObject({ show: { text: ['43'] }, names: { text: ['first more most'] } })
+    expect((await run(into('Add', { a: 1, b: 1, c: ['x', 0] }))).history.outputs).toMatchObject({ show: { text: ['2'] } })
+    expect(await getJson(server, '/object_info/ConformAddAll')).toMatchObject({ ConformAddAll: { takes_undeclared: true } })
+  })
+
+  test('are part of what it is remembered by, and checked as others are', async () => {
+    await run(into('AddAll', { first: 1, more: ['x', 0] }))
+    expect((await run(into('AddAll', { first: 1, more: ['y', 0] }))).history.outputs).toMatchObject({ show: { text: ['41'] } })
+    const { node_errors } = await errorsOf(into('AddAll', { first: 1, more: ['nowhere', 0], most: ['x'] }))
+    expect(node_errors.to.errors.map(({ type }) => type)).toEqual(['exception_during_inner_validation', 'bad_linked_input'])
+    const cycle = await errorsOf(into('AddAll', { first: 1, more: ['to', 0] }))
+    expect(cycle.node_errors.to.errors[0].type).toBe('dependency_cycle')
+  })
+})
+
+describe('pictures of other folders', () => {
+  const image = ['Image', { size: 3, red: 1, green: 0, blue: 0 }] as const
+  const loading = (name: string) => ({
+    load: { class_type: 'LoadImage', inputs: { image: name } },
+    show: { class_type: 'ConformShow', inputs: { value: ['load', 0] } },
+  })
+
+  test('are loaded as "name [output]"; one that is not there, or leads out, is refused before anything runs', async () => {
+    const saved = await submit(server, { ...promptOf({ i: image }), s: { class_type: 'SaveImage', inputs: { images: ['i', 0], filename_prefix: 'sub/kept' } } }, { client_id: client.id }) // prettier-ignore
+    await client.done(saved.body.prompt_id)
+    const { status, body } = await submit(server, loading('sub/kept_00001_.png [output]'), { client_id: client.id })
+    expect(status).toBe(200)
+    await client.done(body.prompt_id)
+    const history = (await getJson(server, `/history/${body.prompt_id}`)) as History
+    expect(history[body.prompt_id].outputs).toEqual({ show: { text: ['[1,3,3,3]'] } })
+    for (const name of ['sub/kept_00001_.png [temp]', 'none.png [output]', '../sub/kept_00001_.png [output]']) {
+      const { node_errors } = (await submit(server, loading(name))).body
+      expect(node_errors.load.errors).toMatchObject([{ type: 'custom_validation_failed', extra_info: { input_name: 'image' } }])
+    }
   })
 })
 
@@ -216,6 +281,10 @@ whenBuilt('patronus serve --conformance-nodes has them in the server and in its 
     const { body } = await submit({ origin }, graph, { client_id: far.id })
     await far.done(body.prompt_id)
     expect(far.heard.filter(one => one.type === 'executed')).toMatchObject([{ data: { node: 'show', output: { text: ['7'] } } }])
+    // Though the worker's messages travel several at a time.
+    const begins = far.heard.findIndex(one => one.type === 'progress_state' && one.data.nodes.show?.state === 'running')
+    expect(begins).toBeGreaterThan(0)
+    expect(begins).toBeLessThan(far.heard.findIndex(one => one.type === 'executing' && one.data.node === 'show'))
     await far.close()
   } finally {
     process.signal('SIGINT')

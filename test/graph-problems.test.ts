@@ -73,7 +73,7 @@ describe("each fault has ComfyUI's type, message, details and extra_info (spec/c
       'too big',
       withInputs('1', { strength: 1e300 }),
       '1',
-      { type: 'value_bigger_than_max', message: 'Value 1e+300 bigger than max of 10', details: 'strength' },
+      { type: 'value_bigger_than_max', message: 'Value 1e+300 bigger than max of 10.0', details: 'strength' },
     ],
     [
       'not in the list',

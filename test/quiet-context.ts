@@ -6,6 +6,7 @@ import { createSources } from '../cli/sources.ts'
 import { openInception } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros, type Tensor } from '../model/tensor.ts'
+import { splitAnnotation } from '../nodes/annotated.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
 
 const sources = createSources()
@@ -25,6 +26,7 @@ export function quietContext(
     progress: [] as [value: number, max: number][],
     activations: [] as { t: number; s: Tensor }[],
     saved: [] as { images: Tensor; type: string; prefix?: string }[],
+    sent: [] as Tensor[],
     svgs: [] as string[],
     artefacts: new Map<string, Uint8Array>(),
   }
@@ -34,6 +36,8 @@ export function quietContext(
   }
   const context: Context = {
     node: 'quiet',
+    prompt: {},
+    extraPngInfo: {},
     signal,
     progress: (value, max) => void heard.progress.push([value, max]),
     async preview(image) {
@@ -45,7 +49,7 @@ export function quietContext(
     wait: turn,
     checkpoint: async () => patronus,
     inception: name => openInception(files[name], 'cpu'),
-    readImage: name => readPng(files[name]),
+    readImage: name => readPng(files[splitAnnotation(name).name]),
     async saveImages(images, options) {
       heard.saved.push({ images, ...options })
       return Array.from({ length: images.shape[0] }, (_, i): SavedImage => ({
@@ -54,6 +58,7 @@ export function quietContext(
         type: options.type,
       }))
     },
+    sendImages: async images => void heard.sent.push(images),
     dataSet: request => sources.dataSet(request, undefined, { signal, progress: () => {} }),
     reader: async data => reader ?? sources.reader(data, { signal, progress: () => {} }),
     untrained: (config, data, seed) => sources.untrained(config, data, seed, { signal, progress: () => {} }),

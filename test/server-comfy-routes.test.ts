@@ -4,6 +4,7 @@ import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { writeCheckpoint } from '../engine/checkpoint/safetensors.ts'
 import { readPngText, writePngGraph } from '../workflows/png.ts'
+import { asking } from './asking.ts'
 import { connect, getJson, pngOf, submit, testServer, uploadForm, type TestServer } from './server-parts.ts'
 import { tinyCheckpoint } from './tiny-model.ts'
 
@@ -17,16 +18,8 @@ beforeAll(async () => {
 })
 afterAll(() => server.clean())
 
-const at = (url: string, init?: RequestInit) => fetch(server.origin + url, init)
-const post = (url: string, body?: object) => at(url, { method: 'POST', body: body && JSON.stringify(body) })
+const { at, post, ended } = asking(() => server)
 const show = (value: number) => ({ a: { class_type: 'Show', inputs: { value } } })
-const ended = async (prompt: object, more: object = {}) => {
-  const client = await connect(server)
-  const { body } = await submit(server, prompt, { client_id: client.id, ...more })
-  await client.done(body.prompt_id)
-  await client.close()
-  return body.prompt_id
-}
 
 describe('models', () => {
   test('checkpoints are listed with size and times, by name alone and never by where they lie', async () => {

@@ -49,6 +49,14 @@ test('of the bars of all nodes, a batch tells the last', async () => {
   expect(batches.map(({ events }) => events)).toEqual([['progress', 'progress', 'progress_state', 'progress']])
 })
 
+test('but never past what is told once: bars stand before the node they begin with', async () => {
+  const { batches, outbox } = gathering(20)
+  const bars: RunEvent = { kind: 'message', message: { type: 'progress_state', data: { prompt_id: 'p', nodes: {} } } }
+  for (const event of [bars, executing, bars, bars, executing]) void outbox.put(event)
+  await new Promise(setImmediate)
+  expect(batches.map(({ events }) => events)).toEqual([['progress_state', 'executing', 'progress_state', 'executing']])
+})
+
 test('a picture is taken when its batch is, and not before', async () => {
   const { outbox } = gathering(20)
   const taken: number[] = []

@@ -1,7 +1,7 @@
 /** The inputs of one node against what its class declares (spec/comfyui.md 3.2, points 4 to 7). */
-import { coerce, python } from './coerce.ts'
+import { coerce, floatText, python } from './coerce.ts'
 import { isRecord } from './json.ts'
-import type { InputInfo, NodeId, ObjectInfo, Problem, Prompt } from './types.ts'
+import type { InputInfo, NodeId, ObjectInfo, Problem, Prompt, PromptNode } from './types.ts'
 import { asLink } from './types.ts'
 
 export type FileCheck = (name: string) => boolean
@@ -17,8 +17,8 @@ type Options = {
 
 /** All faults of node `id`, and its inputs as they will be run. */
 export function checkNode(id: NodeId, prompt: Prompt, info: ObjectInfo, { isRoot, isFile, own = [] }: Options): CheckedNode {
-  const { class_type, inputs: given } = prompt[id]
-  const { required = {}, optional = {} } = info[class_type].input
+  const { inputs: given } = prompt[id]
+  const { required, optional, undeclared } = inputsOf(prompt[id], info)
   const errors: Problem[] = []
   const inputs: Record<string, unknown> = {}
   const check = (name: string, config: InputInfo, isRequired: boolean) => {
@@ -44,7 +44,17 @@ export function checkNode(id: NodeId, prompt: Prompt, info: ObjectInfo, { isRoot
   }
   for (const [name, config] of Object.entries(required)) check(name, config, true)
   for (const [name, config] of Object.entries(optional)) check(name, config, false)
+  for (const name of undeclared) check(name, ['*'], false)
   return { errors, inputs }
+}
+
+/** What a node declares, and the names of the links it takes besides. */
+export function inputsOf({ class_type, inputs }: PromptNode, info: ObjectInfo) {
+  const { input, takes_undeclared } = info[class_type]
+  const { required = {}, optional = {} } = input
+  const isDeclared = (name: string) => Object.hasOwn(required, name) || Object.hasOwn(optional, name)
+  const undeclared = takes_undeclared ? Object.keys(inputs).filter(name => !isDeclared(name) && Array.isArray(inputs[name])) : []
+  return { required, optional, undeclared, isDeclared }
 }
 
 type About = { readonly input_name: string; readonly input_config: InputInfo }
@@ -138,10 +148,15 @@ function literal(
   if (isOwn) return { value: coerced.value }
   const range = { ...about, received_value: coerced.value }
   const number = coerced.value as number
+  const text = type === 'FLOAT' ? floatText : String
   if (options.min !== undefined && number < options.min)
-    return { fault: problem('value_smaller_than_min', `Value ${number} smaller than min of ${options.min}`, name, range) }
+    return {
+      fault: problem('value_smaller_than_min', `Value ${text(number)} smaller than min of ${text(options.min)}`, name, range),
+    }
   if (options.max !== undefined && number > options.max)
-    return { fault: problem('value_bigger_than_max', `Value ${number} bigger than max of ${options.max}`, name, range) }
+    return {
+      fault: problem('value_bigger_than_max', `Value ${text(number)} bigger than max of ${text(options.max)}`, name, range),
+    }
   return { value: coerced.value }
 }
 

@@ -66,6 +66,10 @@ const typeName = (value: unknown): string =>
         ? 'dict'
         : typeof value
 
+/** A number as Python prints it where its type is FLOAT: `1.0`, not `1`. */
+export const floatText = (value: number): string =>
+  Number.isInteger(value) && Math.abs(value) < 1e16 ? `${value}.0` : String(value)
+
 /** `value` as Python prints it inside a list: the form ComfyUI's messages have. */
 export function python(value: unknown): string {
   if (value === null || value === undefined) return 'None'

@@ -45,6 +45,10 @@ export function cleanJson(value: unknown, kind: string): Json {
   return copy(value, 0)
 }
 
+/** JSON as Python writes it, made JSON: bare NaN and Infinity, which that has no word for, become null. */
+export const withoutNaN = (text: string): string =>
+  text.replace(/"(?:[^"\\]|\\.)*"?|-?\b(?:NaN|Infinity)\b/g, token => (token.startsWith('"') ? token : 'null'))
+
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 

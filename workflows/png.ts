@@ -2,6 +2,7 @@
  * Graphs inside PNG files, where ComfyUI and this program put them: text chunks `prompt` and `workflow` (spec/comfyui.md 4.1, 4.2).
  * Bytes in, bytes out; PNG specification (third edition), sections 5 and 11.3.3. Compressed text chunks are left unread.
  */
+import { withoutNaN } from './json.ts'
 import { GraphError } from './types.ts'
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
@@ -100,12 +101,9 @@ function internationalText(data: Uint8Array): { keyword: string; text: string } 
   return { keyword: decode(data.subarray(0, split)), text: decode(data.subarray(translated + 1)) }
 }
 
-/** JSON as Python writes it: bare NaN and Infinity, which JSON has no word for, become null. */
 function parseLoose(text: string, keyword: string): unknown {
   try {
-    return JSON.parse(
-      text.replace(/"(?:[^"\\]|\\.)*"?|-?\b(?:NaN|Infinity)\b/g, token => (token.startsWith('"') ? token : 'null')),
-    )
+    return JSON.parse(withoutNaN(text))
   } catch (error) {
     throw new GraphError('invalid_png', `The picture's "${keyword}" is not JSON`, (error as Error).message)
   }

@@ -2,7 +2,7 @@
  * Everything wrong with a graph, at once and per node: ComfyUI's validation, error for error (spec/comfyui.md 1.2 and 3.2), so that
  * its clients mark the right input of the right node. Good outputs still run when others are bad.
  */
-import { checkNode, problem, type CheckedNode, type FileCheck } from './check-node.ts'
+import { checkNode, inputsOf, problem, type CheckedNode, type FileCheck } from './check-node.ts'
 import { cycleFrom, cyclePath, linksInto, walk } from './order.ts'
 import { asLink, type NodeId, type NodeProblems, type ObjectInfo, type Problem, type Prompt, type PromptNode } from './types.ts'
 
@@ -79,7 +79,7 @@ function examine(
 
   const checked = new Map<NodeId, CheckedNode>()
   const roots = new Set(outputs)
-  const { order, cycles } = walk(declaredLinks(prompt, info), outputs)
+  const { order, cycles } = walk(takenLinks(prompt, info), outputs)
   for (const id of order)
     checked.set(
       id,
@@ -114,20 +114,13 @@ async function customFaults({ inputs: names, check }: Validator, inputs: PromptN
   }
 }
 
-/** The graph seen through declared inputs only; the others are never followed. */
-const declaredLinks = (prompt: Prompt, info: ObjectInfo): Prompt =>
+/** The graph seen through the inputs that its nodes take; the others are never followed. */
+const takenLinks = (prompt: Prompt, info: ObjectInfo): Prompt =>
   Object.fromEntries(
     Object.entries(prompt).map(([id, node]) => {
-      const { required = {}, optional = {} } = info[node.class_type].input
-      return [
-        id,
-        {
-          ...node,
-          inputs: Object.fromEntries(
-            Object.entries(node.inputs).filter(([name]) => Object.hasOwn(required, name) || Object.hasOwn(optional, name)),
-          ),
-        },
-      ]
+      const { undeclared, isDeclared } = inputsOf(node, info)
+      const isTaken = (name: string) => isDeclared(name) || undeclared.includes(name)
+      return [id, { ...node, inputs: Object.fromEntries(Object.entries(node.inputs).filter(([name]) => isTaken(name))) }]
     }),
   )
 

@@ -12,6 +12,21 @@ export const add = defineNode({
   run: async ({ a, b }) => ({ sum: a + b }),
 })
 
+export const addAll = defineNode({
+  ...common,
+  type: 'ConformAddAll',
+  title: 'Conformance: Add All',
+  help: 'Adds every number that is linked to it, whatever its input is called.',
+  inputs: { first: { type: 'INT,FLOAT', help: 'A number.' } },
+  outputs: { sum: { type: 'FLOAT', help: 'All together.' }, names: { type: 'STRING', help: 'What the inputs are called.' } },
+  takesUndeclared: true,
+  run: async inputs => {
+    const given = Object.entries(inputs as Readonly<Record<string, number>>)
+    const names = given.map(([name]) => name).sort()
+    return { sum: given.reduce((sum, [, number]) => sum + number, 0), names: names.join(' ') }
+  },
+})
+
 export const concat = defineNode({
   ...common,
   type: 'ConformConcat',

@@ -3,10 +3,10 @@
  * outside only. They are loaded by `patronus serve --conformance-nodes` and by nothing else.
  */
 import type { AnyNode } from '../node.ts'
-import { add, concat, pass, sleep } from './arithmetic.ts'
+import { add, addAll, concat, pass, sleep } from './arithmetic.ts'
 import { boolean, choice, float, int, string } from './constants.ts'
 import { countdown, cycle, repeatAdd } from './expand.ts'
-import { fingerprint, ownId, validated } from './keys.ts'
+import { fingerprint, hidden, ownId, validated } from './keys.ts'
 import { lazyProduct, lazySwitch } from './lazy-switch.ts'
 import { makeList, sumList } from './lists.ts'
 import { image, sampler, show } from './pictures.ts'
@@ -14,11 +14,11 @@ import { block, blockAbove, fail } from './stops.ts'
 
 export const conformance: readonly AnyNode[] = [
   ...[int, float, string, boolean, choice],
-  ...[add, concat, pass, sleep],
+  ...[add, addAll, concat, pass, sleep],
   ...[makeList, sumList],
   ...[lazySwitch, lazyProduct],
   ...[repeatAdd, countdown, cycle],
   ...[block, blockAbove, fail],
-  ...[fingerprint, ownId, validated],
+  ...[fingerprint, hidden, ownId, validated],
   ...[image, sampler, show],
 ]

@@ -35,6 +35,23 @@ export const ownId = defineNode({
   run: async (_, context) => ({ id: context.node }),
 })
 
+export const hidden = defineNode({
+  ...common,
+  type: 'ConformHidden',
+  title: 'Conformance: Hidden',
+  help: 'Gives what no input brings: its id, how many nodes the graph has, and what is kept with pictures.',
+  inputs: { value: { type: '*', optional: true, help: 'Anything.' } },
+  outputs: {
+    id: { type: 'STRING', help: 'The id.' },
+    nodes: { type: 'INT', help: 'How many nodes.' },
+    info: { type: 'STRING', help: 'What is kept, as JSON.' },
+  },
+  notIdempotent: true,
+  run: async (_, { node, prompt, extraPngInfo }) => ({
+    ...{ id: node, nodes: Object.keys(prompt).length, info: JSON.stringify(extraPngInfo) },
+  }),
+})
+
 export const validated = defineNode({
   ...common,
   type: 'ConformValidated',

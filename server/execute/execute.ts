@@ -1,4 +1,4 @@
-import type { Catalog, Context, FileKind, Ui } from '../../nodes/node.ts'
+import type { Catalog, Context, HashKind, Ui } from '../../nodes/node.ts'
 import { linksInto, walkSources, type Identity, type NodeId } from '../../workflows/graph.ts'
 import type { Cache, Result } from '../cache.ts'
 import type { ServerMessage } from '../protocol.ts'
@@ -8,7 +8,7 @@ import { createKeys, type Keys } from './keys.ts'
 import { progressOf, type Progress } from './progress.ts'
 import { createRunGraph, type RunGraph } from './run-graph.ts'
 import { createStage } from './stage.ts'
-import { NodeFailure, visit, type Grown } from './visit.ts'
+import { NodeFailure, retellInner, visit, type Grown } from './visit.ts'
 
 /** What a run needs from outside. The worker has one kind, a test has another. */
 export type Host = {
@@ -19,7 +19,7 @@ export type Host = {
     progress: (value: number, max: number) => void,
     signal: AbortSignal,
   ): { readonly context: Context; close(): void }
-  hash(kind: FileKind, name: string): Promise<string>
+  hash(kind: HashKind, name: string): Promise<string>
   readonly cache: Cache
   readonly signal: AbortSignal
 }
@@ -42,8 +42,10 @@ export type Run = {
   readonly asked: Map<NodeId, Set<string>>
   /** What nodes expanded to, while they wait for it. */
   readonly grown: Map<NodeId, Grown>
-  /** Signs new nodes, and takes from the cache what it knows of them. */
-  recall(ids: readonly NodeId[]): Promise<void>
+  /** What shows inside of nodes that expanded (cache.ts); filled until the run ends, as what shows need not be waited for. */
+  readonly inner: Map<NodeId, Record<string, Ui>>
+  /** Signs new nodes, and takes from the cache what it knows of them: those are given. */
+  recall(ids: readonly NodeId[]): Promise<NodeId[]>
   /** Has nodes run, with all they need and that is not there. */
   want(ids: readonly NodeId[]): void
   /** Has a node looked at again when these are done. */
@@ -77,11 +79,16 @@ export async function execute(job: Job, catalog: Catalog, host: Host): Promise<O
     executed: [],
     asked: new Map(),
     grown: new Map(),
+    inner: new Map(),
     recall: async ids => {
+      const found: NodeId[] = []
       for (const id of await run.keys.sign(ids)) {
         const known = host.cache.get(run.keys.of(id))
-        if (known) run.results.set(id, known)
+        if (!known) continue
+        run.results.set(id, known)
+        found.push(id)
       }
+      return found
     },
     want: ids => {
       const sourcesOf = (id: NodeId) => (run.results.has(id) || wanted.has(id) ? [] : missing(graph.strong(id)))
@@ -98,8 +105,9 @@ export async function execute(job: Job, catalog: Catalog, host: Host): Promise<O
   const rankOf = (id: NodeId) => (graph.spec(id).output || graph.spec(id).concurrent ? 0 : feeders.has(id) ? 1 : 2)
 
   tell({ type: 'execution_start', data: { prompt_id, timestamp: Date.now() } })
-  await run.recall(outputs)
-  tell({ type: 'execution_cached', data: { nodes: [...run.results.keys()], prompt_id, timestamp: Date.now() } })
+  const cached = await run.recall(outputs)
+  tell({ type: 'execution_cached', data: { nodes: cached, prompt_id, timestamp: Date.now() } })
+  for (const id of cached) retellInner(run, id)
   run.want(outputs)
 
   const waiting = new Map<NodeId, Promise<void>>()
@@ -124,11 +132,17 @@ export async function execute(job: Job, catalog: Catalog, host: Host): Promise<O
   }
   const [stuck] = failed ? [] : stage.left()
   if (stuck !== undefined) fail(stuck, new Error(`Node ${stuck} waits for nodes that wait for it`))
-  const shown = Object.fromEntries([...run.results].flatMap(([id, { ui }]) => (ui ? [[id, ui]] : [])))
+  const shown = Object.fromEntries([...run.results].flatMap(([id, result]) => shownBy(id, result)))
   if (failed) return { status: host.signal.aborted ? 'interrupted' : 'error', outputs: shown }
   tell({ type: 'execution_success', data: { prompt_id, timestamp: Date.now() } })
   return { status: 'success', outputs: shown }
 }
+
+/** What a node shows, and those that it expanded to. */
+const shownBy = (id: NodeId, { ui, inner = {} }: Result): [NodeId, Ui][] => [
+  ...(ui ? [[id, ui] as [NodeId, Ui]] : []),
+  ...Object.entries(inner).map(([behind, ui]): [NodeId, Ui] => [id + behind, ui]),
+]
 
 /** A fault is told of the node that stands in the graph; which of those it expanded to had it, the message says. */
 function tellFailure({ promptId, graph, progress, executed, results, host }: Run, id: NodeId, failure: unknown): void {

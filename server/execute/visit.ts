@@ -27,7 +27,7 @@ export async function visit(run: Run, id: NodeId): Promise<void> {
   let lists: Lists = {}
   try {
     const grown = run.grown.get(id)
-    if (grown) return finish(run, id, resultOf(run, id, grown))
+    if (grown) return finish(run, id, { ...resultOf(run, id, grown), inner: run.inner.get(id) })
     // A node just like an earlier one of this run finds that one's result.
     const known = results.get(id) ?? host.cache.get(keys.of(id))
     if (known) return recalled(run, id, known)
@@ -64,13 +64,35 @@ export async function visit(run: Run, id: NodeId): Promise<void> {
 }
 
 function recalled(run: Run, id: NodeId, known: Result): void {
+  const isNew = !run.results.has(id)
   run.results.set(id, known)
+  if (isNew) retellInner(run, id)
   if (run.graph.spec(id).output) tellExecuted(run, id, known.ui ?? null)
   run.done(id)
 }
 
+/** Nodes that a remembered one once expanded to are not there to tell what they show, so it is told for them. */
+export function retellInner(run: Run, id: NodeId): void {
+  const { ui, inner = {} } = run.results.get(id)!
+  if (ui) noteInside(run, id, ui)
+  for (const [behind, ui] of Object.entries(inner)) {
+    noteInside(run, id + behind, ui)
+    tellExecuted(run, id + behind, ui)
+  }
+}
+
+/** Keeps what a node shows with all those that it came out of. */
+function noteInside({ graph, inner }: Run, id: NodeId, ui: Ui): void {
+  for (let parent = graph.identity(id).parent_node_id; parent !== null; parent = graph.identity(parent).parent_node_id) {
+    const shown = inner.get(parent) ?? {}
+    shown[id.slice(parent.length)] = ui
+    inner.set(parent, shown)
+  }
+}
+
 function finish(run: Run, id: NodeId, result: Result): void {
   run.results.set(id, result)
+  if (result.ui) noteInside(run, id, result.ui)
   run.host.cache.set(run.keys.of(id), result)
   run.executed.push(id)
   run.progress.finish(id, 'finished')
@@ -173,10 +195,11 @@ async function grow(run: Run, id: NodeId, called: readonly Called[], ui: Ui | un
   graph.refuseCycle(id, other => results.has(other))
   if (ui) tellExecuted(run, id, ui)
   run.grown.set(id, { calls, ui })
+  run.inner.set(id, {})
   const links = calls.flatMap(call =>
     'sources' in call ? Object.values(call.sources).flatMap(source => ('link' in source ? [source.link[0]] : [])) : [],
   )
-  await run.recall([...ids, ...links])
+  for (const known of await run.recall([...ids, ...links])) retellInner(run, known)
   run.want([...ids.filter(child => graph.spec(child).output), ...links.filter(from => !results.has(from))])
   run.await(id, links)
 }

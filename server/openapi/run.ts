@@ -5,7 +5,7 @@ export const runOperations: Operations = {
   'GET /ws': {
     id: 'connect',
     summary:
-      'The WebSocket. Text messages are JSON { type, data }: status, execution_start, executing, progress, progress_state, executed, execution_success, execution_error, execution_interrupted, patronus.activations. Binary messages are previews: four bytes big-endian kind (1 or 4), then the picture.',
+      'The WebSocket. Text messages are JSON { type, data }: status, execution_start, execution_cached, executing, progress, progress_state, executed, execution_success, execution_error, execution_interrupted, patronus.activations. Binary messages are previews: four bytes big-endian kind (1 or 4), then the picture.',
     query: { clientId: 'The id that jobs were submitted with; the same id takes up where it left off.' },
     answers: { 101: { nothing: 'The connection is a WebSocket from here on.' } },
   },

@@ -4,11 +4,12 @@ import path from 'node:path'
 import type { Request, RequestHandler, Response, Router } from 'express'
 import multer from 'multer'
 import { z } from 'zod'
+import { splitAnnotation } from '../../nodes/annotated.ts'
 import { copyPngText, isPng } from '../../workflows/png.ts'
 import type { Parts } from '../app.ts'
 import { parseJson } from '../body.ts'
-import type { Files, Kind } from '../files.ts'
 import { checkImage, convertImage, withAlphaOf } from '../decoding.ts'
+import { nameProblem, type Files, type Kind } from '../files.ts'
 import { BadRequest } from '../problem.ts'
 import { writeWhole } from '../whole-files.ts'
 import { parse } from './prompt.ts'
@@ -70,7 +71,7 @@ async function uploadOf({ file, body }: Request): Promise<Upload> {
   await checkImage(buffer)
   return {
     kind,
-    subfolder: text(fields.subfolder) ?? '',
+    subfolder: withoutSlash(text(fields.subfolder) ?? ''),
     name: originalname,
     bytes: buffer,
     isOverwriting: ['true', '1'].includes(text(fields.overwrite) ?? ''),
@@ -101,14 +102,19 @@ async function tagOf(file: string, url: string): Promise<string> {
   return `"${createHash('sha256').update(`${size}|${mtimeMs}|${asked}`).digest('base64url').slice(0, 27)}"`
 }
 
-/** `filename` may end in ` [input]`, which then wins over `type`. */
+/** `filename` may end in ` [input]`, which then wins over `type`. The statuses are ComfyUI's: 404 without a name, 403 for a bad folder. */
 function wanted(query: Record<string, unknown>): { kind: Kind; name: string } {
   const given = text(query.filename)
-  if (!given) throw new BadRequest('no_filename', 'The query needs a filename')
-  const [, bare, annotation] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(given)!
-  const subfolder = text(query.subfolder) ?? ''
-  return { kind: folderOf(annotation ?? text(query.type) ?? 'output'), name: subfolder ? `${subfolder}/${bare}` : bare }
+  if (!given) throw new BadRequest('no_filename', 'The query needs a filename', given === undefined ? 404 : 400)
+  const { name, folder } = splitAnnotation(given)
+  const subfolder = withoutSlash(text(query.subfolder) ?? '')
+  const problem = subfolder && nameProblem(subfolder)
+  if (problem) throw new BadRequest('bad_file_name', `The subfolder "${subfolder.slice(0, 80)}" ${problem}`, 403)
+  return { kind: folder ?? folderOf(text(query.type) ?? 'output'), name: subfolder ? `${subfolder}/${name}` : name }
 }
+
+/** `a/b/` as some clients write a folder. */
+const withoutSlash = (folder: string): string => (folder.endsWith('/') ? folder.slice(0, -1) : folder)
 
 export function folderOf(name: string): Folder {
   const found = folders.find(folder => folder === name)

@@ -23,7 +23,9 @@ export function jobRoutes(router: Router, { runs, queue, store }: Parts): void {
   }
 
   router.get('/jobs', async (request, response) => {
-    const asked = query.safeParse(request.query)
+    // A parameter without a value is as if it were not there.
+    const given = Object.entries(request.query).filter(([, value]) => value !== '')
+    const asked = query.safeParse(Object.fromEntries(given))
     if (!asked.success) return void refuse(response, asked.error)
     const { status: states, workflow_id, sort_by, sort_order, limit, offset } = asked.data
     const ascending = sort_order === 'asc'

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Router } from 'express'
 import { z } from 'zod'
 import { type Checked, type GraphError, identityOf, parsePrompt, problemsWith } from '../../workflows/graph.ts'
+import { annotatedFiles } from '../annotated-files.ts'
 import { jsonOf, readRaw } from '../body.ts'
 import { BadRequest, problemBody } from '../problem.ts'
 import { usedBefore, type Job } from '../queue.ts'
@@ -11,12 +12,15 @@ import type { Parts } from '../app.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
+/** Scripts that take it from a command line send a number as a text; ComfyUI converts it. */
+const priority = z.union([z.number(), z.string().regex(/^\s*[-+]?\d+(\.\d*)?(e[-+]?\d{1,2})?\s*$/i, 'must be a number')])
+
 /** What POST /prompt takes. */
 export const submission = z.object({
   prompt: z.unknown().optional(),
   client_id: z.string().max(200).nullish(),
   prompt_id: z.string().regex(uuid, 'must be a lower-case UUID').nullish(),
-  number: z.number().nullish(),
+  number: priority.nullish(),
   front: z.boolean().nullish(),
   extra_data: z.record(z.string(), z.unknown()).nullish(),
   partial_execution_targets: z.array(z.string()).nullish(),
@@ -24,7 +28,7 @@ export const submission = z.object({
 export const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()).optional() })
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(router: Router, { runs, queue, store, disk, objectInfo, validatorOf, limits }: Parts): void {
+export function promptRoutes(router: Router, { runs, queue, store, disk, files, objectInfo, validatorOf, limits }: Parts): void {
   /** Graphs that passed the look at the queue's length and are not in it yet. */
   let coming = 0
 
@@ -37,7 +41,8 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
     const targets = body.partial_execution_targets ?? undefined
     const prompt = parsePrompt(body.prompt)
     const info = await objectInfo(Object.values(prompt).map(({ class_type }) => class_type))
-    const checked = await problemsWith(validatorOf, prompt, info, { targets })
+    const elsewhere = await annotatedFiles(prompt, info, files)
+    const checked = await problemsWith(validatorOf, prompt, info, { targets, isFile: name => elsewhere.has(name) })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
     if ((await queue.count()).pending + coming >= limits.queue) {
       response.set('Retry-After', '10')
@@ -45,22 +50,21 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
     }
     coming++
     try {
-      const { promptId, number } = await accept(body, checked)
+      const { promptId, number } = await accept(body, checked, request.get('comfy-usage-source'))
       response.json({ prompt_id: promptId, number, node_errors: checked.nodeErrors })
     } finally {
       coming--
     }
   })
   /** Puts a checked graph into the queue, whatever its length; what is said of it is only true once it is kept. */
-  const accept = async (body: z.infer<typeof submission>, checked: Checked): Promise<Job> => {
+  const accept = async (body: z.infer<typeof submission>, checked: Checked, source: string | undefined): Promise<Job> => {
     await disk.check()
     const promptId = body.prompt_id ?? randomUUID()
     if (await isKnown(promptId)) throw usedBefore(promptId)
-    const counter = await queue.nextNumber()
-    const number = body.number ?? (body.front ? -counter : counter)
+    const number = await numberFor(body)
     // Never kept: pages send the keys of paid services along.
     const extra = Object.entries(body.extra_data ?? {}).filter(([key]) => !isSecret(key))
-    const clientId = body.client_id ?? undefined
+    const clientId = body.client_id ?? clientWithin(body.extra_data)
     const job: Job = {
       number,
       promptId,
@@ -71,10 +75,17 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
         ...Object.fromEntries(extra),
         ...(clientId !== undefined && { client_id: clientId }),
         create_time: Date.now(),
+        ...(source !== undefined && { comfy_usage_source: source.slice(0, 200) }),
       },
     }
     await runs.submit(job)
     return job
+  }
+  /** The counter moves for those only that bring no number of their own. */
+  const numberFor = async ({ number, front }: z.infer<typeof submission>): Promise<number> => {
+    if (number !== undefined && number !== null) return Number(number)
+    const counter = await queue.nextNumber()
+    return front ? -counter : counter
   }
 
   router.get('/queue', async (_, response) => {
@@ -132,7 +143,16 @@ function jsonOrNothing(read: () => unknown): unknown {
     return undefined
   }
 }
-const wantedId = (body: unknown): string | undefined => z.object({ prompt_id: z.string() }).safeParse(body).data?.prompt_id
+/** Without an id whatever runs is meant; with one that no job can have, none: least of all somebody else's. */
+function wantedId(body: unknown): string | undefined {
+  const { prompt_id } = z.object({ prompt_id: z.unknown() }).safeParse(body).data ?? {}
+  if (typeof prompt_id === 'string') return prompt_id || undefined
+  return prompt_id ? JSON.stringify(prompt_id) : undefined
+}
+
+/** ComfyUI takes the client from here, too. */
+const clientWithin = (extra: z.infer<typeof submission>['extra_data']): string | undefined =>
+  typeof extra?.client_id === 'string' && extra.client_id.length <= 200 ? extra.client_id : undefined
 
 const numberOf = (text: unknown): number | undefined =>
   typeof text === 'string' && /^-?\d{1,9}$/.test(text) ? Number(text) : undefined

@@ -70,10 +70,12 @@ export function userRoutes(router: Router, { files, store }: Parts): void {
 function settingsRoutes(router: Router, settings: Settings): void {
   // ComfyUI's own page would otherwise open with a tour and a graph of nodes that are not here.
   const defaults = { 'Comfy.TutorialCompleted': true }
-  router.get('/settings', async (_, response) => void response.json({ ...defaults, ...(await settings.all()) }))
+  const all = async () => ({ ...defaults, ...(await settings.all()) })
+  router.get('/settings', async (_, response) => void response.json(await all()))
   router.get(
     '/settings/:id',
-    async (request, response) => void response.json(new Map(Object.entries(await settings.all())).get(request.params.id) ?? null),
+    async (request, response) =>
+      void response.json(new Map<string, unknown>(Object.entries(await all())).get(request.params.id) ?? null),
   )
   router.post('/settings', readRaw, async (request, response) => {
     await settings.set(parse(z.record(z.string().max(200), z.unknown()), jsonOf(request) ?? {}))
