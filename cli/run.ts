@@ -87,7 +87,7 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
   const report = options.json
     ? jsonReport(process.stdout)
     : humanReport(process.stdout, process.stderr, node => titleOf(prepared.prompt, prepared.info, node))
-  const checked = await check(prepared, catalog, report)
+  const checked = await check(prepared, catalog, files, report)
   const job: Job = {
     number: 0,
     promptId: randomUUID(),
@@ -131,18 +131,8 @@ async function prepare(
   settings: readonly Setting[],
   { catalog, files, roots }: { catalog: Catalog; files: Files; roots: Roots },
 ): Promise<Prepared> {
-  const [{ describe }, { isInception }, { isCheckpoint }] = await Promise.all([
-    import('../nodes/describe.ts'),
-    import('../server/context.ts'),
-    import('../server/worker.ts'),
-  ])
-  const infoNow = async () =>
-    describe(catalog, {
-      input: await files.list('input', isImage),
-      checkpoints: await files.list('checkpoints', isCheckpoint),
-      datasets: await files.folders('datasets'),
-      inception: await files.list('inception', isInception),
-    })
+  const { createObjectInfo } = await import('../server/object-info.ts')
+  const infoNow = createObjectInfo(catalog, files)
   let info = await infoNow()
   let { prompt, workflow } =
     'workflow' in graph ? { ...converted(graph.workflow, info), workflow: graph.workflow } : { ...graph, workflow: undefined }
@@ -160,8 +150,6 @@ async function prepare(
   }
   return { prompt, workflow, info }
 }
-
-const isImage = (name: string) => /\.(png|jpe?g|webp)$/i.test(name)
 
 /** A path of the caller's becomes a file of the run's own folder, which graphs can name; nothing when there is no such file. */
 async function stage(file: string, folder: string): Promise<string | undefined> {
@@ -190,9 +178,12 @@ function converted(workflow: Workflow, info: ObjectInfo): { prompt: Prompt } {
 async function check(
   { prompt, info }: Prepared,
   catalog: Catalog,
+  files: Files,
   report: RunReport,
 ): Promise<{ prompt: Prompt; roots: readonly string[] }> {
-  const checked = await problemsWith(type => catalog.get(type)?.validate, prompt, info)
+  const { picturesElsewhere } = await import('../server/picture-names.ts')
+  const isFile = await picturesElsewhere(files, prompt, info)
+  const checked = await problemsWith(type => catalog.get(type)?.validate, prompt, info, { isFile })
   const faults = Object.entries(checked.nodeErrors).flatMap(([id, { errors }]) =>
     errors.map(error => `${id} (${titleOf(prompt, info, id)}): ${explain(error)}${hint(prompt[id].class_type, error)}`),
   )

@@ -1,10 +1,7 @@
 import { map } from '../model/tensor.ts'
 import { defineNode } from './node.ts'
 
-/** ComfyUI writes the folder behind a name: "a.png [input]". */
-const fileOf = (name: string): string => name.replace(/ \[input\]$/, '')
-
-/** As ComfyUI's: a file of the input folder, its picture and 1 - alpha as a mask. */
+/** As ComfyUI's: a file of the input folder, its picture and 1 - alpha as a mask. "a.png [output]" lies in another folder. */
 export default defineNode({
   type: 'LoadImage',
   title: 'Load Image',
@@ -16,9 +13,9 @@ export default defineNode({
     image: { type: 'IMAGE', label: 'IMAGE', help: 'The picture, one in the batch.' },
     mask: { type: 'MASK', label: 'MASK', help: '1 where the picture is transparent, 0 where it is opaque.' },
   },
-  fingerprint: async ({ image }, files) => (image ? files.hash('input', fileOf(image)) : ''),
+  fingerprint: async ({ image }, files) => (image ? files.hash('input', image) : ''),
   async run({ image: name }, context) {
-    const { image, alpha } = await context.readImage(fileOf(name))
+    const { image, alpha } = await context.readImage(name)
     return { image, mask: map({ shape: alpha.shape.slice(0, 3), data: alpha.data }, a => 1 - a) }
   },
 })

@@ -8,9 +8,10 @@ import type { Patronus } from '../engine/patronus.ts'
 import { rows, type Tensor } from '../model/tensor.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
 import { writePngGraph } from '../workflows/png.ts'
-import { nameProblem, type Files, type Kind } from './files.ts'
+import { nameProblem, type Files } from './files.ts'
 import { decodeImage, drawSvg, encodePng } from './images.ts'
 import { counterOf, outputName, type Claim } from './output-names.ts'
+import { placeOf } from './picture-names.ts'
 import type { Previews } from './preview.ts'
 import type { Job } from './queue.ts'
 import type { Sources } from './sources.ts'
@@ -74,11 +75,10 @@ const tableOf = ({ shape, data }: Tensor): number[][] =>
     Array.from(data.subarray(b * shape[1], (b + 1) * shape[1]), value => Math.round(value * 1e5) / 1e5),
   )
 
-/** `name`, or `name [output]`, `name [temp]` as ComfyUI's clients write it for pictures that lie elsewhere. */
-async function findImage(files: Files, name: string): Promise<string> {
-  const [, bare, kind = 'input'] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(name)!
-  const file = await files.find(kind as Kind, bare)
-  if (!file) throw new Error(`There is no image "${bare}" in the ${kind} folder; upload it, or choose another`)
+async function findImage(files: Files, text: string): Promise<string> {
+  const { name, folder = 'input' } = placeOf(text)
+  const file = await files.find(folder, name)
+  if (!file) throw new Error(`There is no image "${name}" in the ${folder} folder; upload it, or choose another`)
   return file
 }
 

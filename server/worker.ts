@@ -9,6 +9,7 @@ import { createContext, type ContextParts } from './context.ts'
 import { execute, explain } from './executor.ts'
 import { folderHash, type Files } from './files.ts'
 import { createClaims, noKeeper, type Keeper } from './output-names.ts'
+import { placeOf } from './picture-names.ts'
 import { createPreviews } from './preview.ts'
 import type { DeviceReport } from './protocol.ts'
 import type { Job } from './queue.ts'
@@ -139,6 +140,10 @@ export function createWorker({
         signal,
         hash: async (kind, name) => {
           if (kind === 'datasets') return folderHash(files, name)
+          if (kind === 'input') {
+            const { folder = kind, name: bare } = placeOf(name)
+            return files.hash(folder, bare)
+          }
           const hash = await files.hash(kind, name)
           return kind === 'checkpoints' ? `${hash} ${JSON.stringify(await namesOf(name))}` : hash
         },

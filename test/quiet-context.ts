@@ -45,7 +45,7 @@ export function quietContext(
     wait: turn,
     checkpoint: async () => patronus,
     inception: name => openInception(files[name], 'cpu'),
-    readImage: name => readPng(files[name]),
+    readImage: name => readPng(files[name.replace(/ \[input\]$/, '')]),
     async saveImages(images, options) {
       heard.saved.push({ images, ...options })
       return Array.from({ length: images.shape[0] }, (_, i): SavedImage => ({

@@ -2,7 +2,7 @@
 export * from './types.ts'
 export { graphKind, parsePrompt, parseWorkflow } from './parse.ts'
 export { problems, problemsWith, type Checked, type CheckOptions, type Validator } from './problems.ts'
-export { isLinkable } from './check-node.ts'
+export { isLinkable, type FileCheck } from './check-node.ts'
 export { childId, identityOf, type Identity } from './identity.ts'
 export { explain } from './explain.ts'
 export { cyclePath, linksInto, runOrder, walkSources } from './order.ts'

@@ -9,6 +9,7 @@ import type { Parts } from '../app.ts'
 import { parseJson } from '../body.ts'
 import type { Files, Kind } from '../files.ts'
 import { checkImage, convertImage, withAlphaOf } from '../images.ts'
+import { placeOf } from '../picture-names.ts'
 import { BadRequest } from '../problem.ts'
 import { writeWhole } from '../whole-files.ts'
 import { parse } from './prompt.ts'
@@ -105,9 +106,9 @@ async function tagOf(file: string, url: string): Promise<string> {
 function wanted(query: Record<string, unknown>): { kind: Kind; name: string } {
   const given = text(query.filename)
   if (!given) throw new BadRequest('no_filename', 'The query needs a filename')
-  const [, bare, annotation] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(given)!
+  const { name: bare, folder } = placeOf(given)
   const subfolder = text(query.subfolder) ?? ''
-  return { kind: folderOf(annotation ?? text(query.type) ?? 'output'), name: subfolder ? `${subfolder}/${bare}` : bare }
+  return { kind: folderOf(folder ?? text(query.type) ?? 'output'), name: subfolder ? `${subfolder}/${bare}` : bare }
 }
 
 export function folderOf(name: string): Folder {

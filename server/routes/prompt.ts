@@ -3,6 +3,7 @@ import type { Router } from 'express'
 import { z } from 'zod'
 import { type Checked, type GraphError, identityOf, parsePrompt, problemsWith } from '../../workflows/graph.ts'
 import { jsonOf, readRaw } from '../body.ts'
+import { picturesElsewhere } from '../picture-names.ts'
 import { BadRequest, problemBody } from '../problem.ts'
 import { usedBefore, type Job } from '../queue.ts'
 import type { HistoryEntry } from '../store.ts'
@@ -26,7 +27,7 @@ export const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.s
 const secrets = ['auth_token_comfy_org', 'api_key_comfy_org']
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(router: Router, { runs, queue, store, disk, objectInfo, validatorOf, limits }: Parts): void {
+export function promptRoutes(router: Router, { runs, queue, store, disk, files, objectInfo, validatorOf, limits }: Parts): void {
   /** Graphs that passed the look at the queue's length and are not in it yet. */
   let coming = 0
 
@@ -39,7 +40,8 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, objectI
     const targets = body.partial_execution_targets ?? undefined
     const prompt = parsePrompt(body.prompt)
     const info = await objectInfo(Object.values(prompt).map(({ class_type }) => class_type))
-    const checked = await problemsWith(validatorOf, prompt, info, { targets })
+    const isFile = await picturesElsewhere(files, prompt, info)
+    const checked = await problemsWith(validatorOf, prompt, info, { targets, isFile })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
     if ((await queue.count()).pending + coming >= limits.queue) {
       response.set('Retry-After', '10')
