@@ -89,7 +89,8 @@ export async function assemble(
     await runner.close()
     await ended
     sockets.close()
-    await rm(roots.temp[0], { recursive: true, force: true })
+    // A disk that cannot be written must not keep the rest from being closed; the next start empties it.
+    await rm(roots.temp[0], { recursive: true, force: true }).catch(() => {})
   }
   return { parts, storage, sockets, health, metrics, log, close }
 }
