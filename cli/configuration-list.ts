@@ -94,6 +94,15 @@ export const configurationList = [
     help: 'graphs that may wait at once; more are refused and told to come back',
   },
   {
+    name: 'queue-size-limit',
+    kind: 'whole',
+    min: 1,
+    max: 65_536,
+    default: 256,
+    argument: 'MiB',
+    help: 'what all graphs that wait may have together, MiB; more are refused and told to come back',
+  },
+  {
     name: 'history-limit',
     kind: 'whole',
     min: 1,

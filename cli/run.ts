@@ -87,7 +87,7 @@ async function runIn(temporary: string, source: string, options: RunOptions, hou
   const report = options.json
     ? jsonReport(process.stdout)
     : humanReport(process.stdout, process.stderr, node => titleOf(prepared.prompt, prepared.info, node))
-  const checked = await check(prepared, catalog, report)
+  const checked = await check(prepared, catalog, files, report)
   const job: Job = {
     number: 0,
     promptId: randomUUID(),
@@ -178,9 +178,13 @@ function converted(workflow: Workflow, info: ObjectInfo): { prompt: Prompt } {
 async function check(
   { prompt, info }: Prepared,
   catalog: Catalog,
+  files: Files,
   report: RunReport,
 ): Promise<{ prompt: Prompt; roots: readonly string[] }> {
-  const checked = await problemsWith(type => catalog.get(type)?.validate, prompt, info)
+  const { annotatedFiles } = await import('../server/annotated-files.ts')
+  const elsewhere = await annotatedFiles(prompt, info, files)
+  const isFile = (name: string) => elsewhere.has(name)
+  const checked = await problemsWith(type => catalog.get(type)?.validate, prompt, info, { isFile })
   const faults = Object.entries(checked.nodeErrors).flatMap(([id, { errors }]) =>
     errors.map(error => `${id} (${titleOf(prompt, info, id)}): ${explain(error)}${hint(prompt[id].class_type, error)}`),
   )

@@ -55,6 +55,7 @@ const serverOptions = (settings: Settings) => ({
   allowedHosts: settings.allowHost,
   allowedOrigins: settings.allowOrigin,
   queueLimit: settings.queueLimit,
+  queueSizeLimit: settings.queueSizeLimit * mebi,
   historyCapacity: settings.historyLimit,
   uploadLimit: settings.uploadLimit * mebi,
   minimumFreeDisk: settings.minimumFreeDisk * mebi,

@@ -39,8 +39,8 @@ export type Parts = {
   readonly runner: Runner
   readonly checkpoints: Checkpoints
   readonly logs: Logs
-  /** How many jobs may wait, and how many bytes an upload may have. */
-  readonly limits: { readonly queue: number; readonly upload: number }
+  /** How many bytes an upload may have. */
+  readonly limits: { readonly upload: number }
   /** The catalog as `/object_info` says it, with the files that lie in the folders now; or some of its classes. */
   objectInfo(types?: Iterable<string>): Promise<ObjectInfo>
   /** The check of a node class of its own values, where it has one. */
@@ -144,6 +144,7 @@ const answerErrors =
     if (response.headersSent) return next(error)
     const { status, body } = error instanceof GraphError ? { status: 400, body: graphAnswer(error) } : answerFor(error)
     countProblem(metrics, request.path, status, body.error.type)
+    if (status === 429) response.set('Retry-After', '10')
     if (status >= 500) log.error({ err: error, method: request.method, path: request.path }, 'request failed')
     response.status(status).json(body)
   }

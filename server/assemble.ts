@@ -58,7 +58,7 @@ export async function assemble(
   void sweepDrafts([roots.output[0], roots.input[0], roots.user[0], roots.artefacts[0]], Date.now()).catch(() => {})
   const names = createNames(store.names, files)
   const keeper: Keeper = { shownNames: id => shownNames(names, id), claim: store.outputs.claim }
-  const limits = { queue: options.queueLimit ?? 1000, upload: options.uploadLimit ?? defaultLimits.upload }
+  const limits = { upload: options.uploadLimit ?? defaultLimits.upload }
   const metrics = createMetrics({ queue, sockets: () => sockets! })
   const runner = observed(makeRunner({ files, log, keeper }), { log, metrics, isKnown: type => catalog.has(type) })
   const disk = createDisk([path.resolve(options.data), roots.output[0]], options.minimumFreeDisk)
@@ -89,7 +89,8 @@ export async function assemble(
     await runner.close()
     await ended
     sockets.close()
-    await rm(roots.temp[0], { recursive: true, force: true })
+    // A disk that cannot be written must not keep the rest from being closed; the next start empties it.
+    await rm(roots.temp[0], { recursive: true, force: true }).catch(() => {})
   }
   return { parts, storage, sockets, health, metrics, log, close }
 }

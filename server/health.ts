@@ -25,6 +25,14 @@ export type HealthParts = {
 
 export function createHealth({ folder, reserve, runner, store }: HealthParts): Health {
   let draining = false
+  const database = seldom(async (): Promise<string[]> => {
+    try {
+      await store.check()
+      return []
+    } catch (error) {
+      return [`the database cannot be written (${(error as Error).message})`]
+    }
+  }, between)
   return {
     drain: () => {
       draining = true
@@ -39,12 +47,28 @@ export function createHealth({ folder, reserve, runner, store }: HealthParts): H
         ...(draining ? ['the server is stopping'] : []),
         ...(worker === 'restarting' ? ['the worker died and is being started again'] : []),
         ...(await diskProblems(folder, reserve)),
-        ...(await store.check().then(
-          () => [],
-          (error: Error) => [`the database cannot be written (${error.message})`],
-        )),
+        ...(await database()),
       ]
     },
+  }
+}
+
+/**
+ * Only a write proves that the database can be written, and a write waits for the disk: who asks more often, as a supervisor may or
+ * a page that is loaded again and again, is told what was found last. Bad news is looked at again sooner.
+ */
+const between = (found: readonly string[]): number => (found.length > 0 ? 1000 : 5000)
+
+/** Looks again when what was found is older than `keep` of it, ms; whoever asks meanwhile waits for the same look. */
+function seldom<T>(look: () => Promise<T>, keep: (found: T) => number): () => Promise<T> {
+  let last: Promise<T> | undefined
+  let until = 0
+  return () => {
+    if (last && performance.now() < until) return last
+    until = Infinity
+    last = look()
+    void last.then(found => (until = performance.now() + keep(found)))
+    return last
   }
 }
 

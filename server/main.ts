@@ -9,7 +9,10 @@ import { createLog } from './log.ts'
 import { loadPlugins, withPlugins } from './plugins.ts'
 import { serve, type RunningServer, type ServeOptions } from './serve.ts'
 
-export type ServerOptions = Pick<ServeOptions, 'queueLimit' | 'historyCapacity' | 'uploadLimit' | 'minimumFreeDisk'> & {
+export type ServerOptions = Pick<
+  ServeOptions,
+  'queueLimit' | 'queueSizeLimit' | 'historyCapacity' | 'uploadLimit' | 'minimumFreeDisk'
+> & {
   /** The script that calls `runWorkerProcess`: it knows where data sets come from (cli/worker-main.ts). */
   readonly worker: string
   /** Default 127.0.0.1. Anything beyond this machine wants a token. */

@@ -19,8 +19,13 @@ export type Job = {
 export type JobQueue = {
   /** The next of the numbers that jobs are ordered by: 0, 1, 2 …, going on where they ended before a restart. */
   nextNumber(): Promise<number>
-  /** Once this resolves the job is not lost any more, whatever happens to this process. Refuses the id of one that is there. */
+  /**
+   * Once this resolves the job is not lost any more, whatever happens to this process. Refuses the id of one that is there, and
+   * what finds no room: that is looked at in the moment of adding, so that of many that come at once not one too many is taken.
+   */
   add(job: Job): Promise<void>
+  /** Throws what `add` would if nothing more finds room: a look before the work of making a job. */
+  checkRoom(): Promise<void>
   /** The next job, which then counts as running until `finish`; waits for one; undefined once the queue is closed. */
   take(): Promise<Job | undefined>
   /** Ends a running job and remembers how, both or neither. */
@@ -40,15 +45,40 @@ export type JobQueue = {
   close(): void
 }
 
+/** What may wait: jobs, and bytes of them as JSON. What is put back is not counted anew: it was acknowledged. */
+export type Room = { readonly jobs: number; readonly bytes: number }
+export const defaultRoom: Room = { jobs: 1000, bytes: 256 << 20 }
+
+/** Throws unless a job of `bytes` finds room beside what waits. */
+export function checkRoom(room: Room, waiting: Room, bytes: number): void {
+  const megabytes = (count: number) => `${Math.ceil(count / (1 << 20))} MB`
+  if (bytes > room.bytes)
+    throw new BadRequest(
+      'graph_too_large',
+      `The graph has ${megabytes(bytes)}, and all that wait together may have ${megabytes(room.bytes)}; make it smaller, or start the server with a larger --queue-size-limit`,
+      413,
+    )
+  if (waiting.jobs >= room.jobs)
+    throw new BadRequest('queue_full', `${room.jobs} jobs wait already; try again when some are done`, 429)
+  if (waiting.bytes + bytes > room.bytes)
+    throw new BadRequest(
+      'queue_full',
+      `The graphs that wait have ${megabytes(waiting.bytes)} of the ${megabytes(room.bytes)} they may have; try again when some are done`,
+      429,
+    )
+}
+
 export const usedBefore = (promptId: string) =>
   new BadRequest('invalid_prompt_id', `prompt_id ${promptId} was used before; leave it out to get a new one`)
 
 /** A queue in the memory of this process. */
-export function createMemoryQueue(store: Pick<Store, 'add'>): JobQueue {
+export function createMemoryQueue(store: Pick<Store, 'add'>, room = defaultRoom): JobQueue {
   let waiting: Job[] = []
   const running = new Map<string, Job>()
   const bell = createBell()
   let counter = 0
+  const sizes = new WeakMap<Job, number>()
+  const taken = (): Room => ({ jobs: waiting.length, bytes: waiting.reduce((sum, job) => sum + sizes.get(job)!, 0) })
 
   const next = (): Job | undefined => {
     const job = waiting.reduce<Job | undefined>((first, job) => (first && first.number <= job.number ? first : job), undefined)
@@ -59,9 +89,12 @@ export function createMemoryQueue(store: Pick<Store, 'add'>): JobQueue {
     nextNumber: async () => counter++,
     add: async job => {
       if (running.has(job.promptId) || waiting.some(({ promptId }) => promptId === job.promptId)) throw usedBefore(job.promptId)
+      sizes.set(job, Buffer.byteLength(JSON.stringify(job)))
+      checkRoom(room, taken(), sizes.get(job)!)
       waiting.push(job)
       bell.ring()
     },
+    checkRoom: async () => checkRoom(room, taken(), 1),
     take: () =>
       bell.wait(() => {
         const job = next()

@@ -38,6 +38,8 @@ export type ServeOptions = Partial<GuardOptions> & {
   readonly socketLimits?: Partial<SocketLimits>
   /** Jobs that may wait at once; default 1000. */
   readonly queueLimit?: number
+  /** Bytes of all jobs that wait, as JSON; default 256 MiB. */
+  readonly queueSizeLimit?: number
   /** Bytes an upload may have; default 100 MiB. */
   readonly uploadLimit?: number
 }

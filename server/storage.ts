@@ -5,7 +5,7 @@ import { databaseFile, openDatabase } from './database/open.ts'
 import { takeOldFiles } from './database/old-files.ts'
 import { createSqlQueue } from './database/queue.ts'
 import { createSqlStore } from './database/store.ts'
-import { createMemoryQueue, type JobQueue } from './queue.ts'
+import { createMemoryQueue, defaultRoom, type JobQueue } from './queue.ts'
 import { createMemoryStore, historyCapacity, type Store } from './store.ts'
 import { diskError } from './whole-files.ts'
 
@@ -21,6 +21,9 @@ export type StorageOptions = {
   readonly data: string
   /** Jobs that are remembered after they ended. */
   readonly historyCapacity?: number
+  /** Jobs that may wait, and bytes of them all; default 1000 and 256 MiB. */
+  readonly queueLimit?: number
+  readonly queueSizeLimit?: number
   /** Nothing outlives the process; for tests that need no more. */
   readonly inMemory?: boolean
   tell(problem: string): void
@@ -30,17 +33,20 @@ export type StorageOptions = {
 export async function openStorage({
   data,
   historyCapacity: capacity = historyCapacity,
+  queueLimit: jobs = defaultRoom.jobs,
+  queueSizeLimit: bytes = defaultRoom.bytes,
   inMemory = false,
   tell,
 }: StorageOptions): Promise<Storage> {
   const lock = await lockData(data)
+  const room = { jobs, bytes }
   try {
     if (inMemory) {
       const store = createMemoryStore(capacity)
-      return { store, queue: createMemoryQueue(store), close: async () => lock.release() }
+      return { store, queue: createMemoryQueue(store, room), close: async () => lock.release() }
     }
     const db = openDatabase(databaseFile(data))
-    const [store, queue] = [createSqlStore(db, capacity), createSqlQueue(db, capacity)]
+    const [store, queue] = [createSqlStore(db, capacity), createSqlQueue(db, capacity, room)]
     await takeOldFiles(db, path.join(data, 'user'), tell)
     return {
       store,

@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'libsql'
 import { createLog } from '../server/log.ts'
 import { connect, getJson, pngOf, submit, testServer, uploadForm, type TestServer } from './server-parts.ts'
 
@@ -34,6 +35,22 @@ async function metricsOf(server: { origin: string }): Promise<Map<string, number
   const lines = (await response.text()).split('\n').filter(line => line !== '' && !line.startsWith('#'))
   return new Map(lines.map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]))
 }
+
+test('/readyz writes to the database once in five seconds, however often it is asked', async () => {
+  const server = await testServer({ minimumFreeDisk: 0 })
+  const db = new Database(path.join(server.data, 'state.db'), { readonly: true })
+  const writes = () =>
+    (db.prepare("SELECT value FROM counters WHERE name = 'check'").get() as { value: number } | undefined)?.value
+  for (let i = 0; i < 10; i++)
+    for (const { status } of await Promise.all(Array.from({ length: 10 }, () => fetch(`${server.origin}/readyz`))))
+      expect(status).toBe(200)
+  expect(writes()).toBe(1)
+  await sleep(5100)
+  expect((await fetch(`${server.origin}/readyz`)).status).toBe(200)
+  expect(writes()).toBe(2)
+  db.close()
+  await server.clean()
+}, 20_000)
 
 describe('health', () => {
   let server: TestServer

@@ -1,3 +1,7 @@
+import { mkdtemp } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, getJson, submit, testServer, type Submitted } from './server-parts.ts'
 
 const sum = (a: number) => ({
@@ -59,6 +63,32 @@ test('beyond what may wait a graph is refused with 429 and Retry-After; none tha
   expect(server.counts.Add).toBe(50)
   await client.close()
   await server.clean()
+})
+
+test('beyond the bytes that may wait a graph is refused, too, and after a restart what waits still counts', async () => {
+  const text = 'x'.repeat(100_000)
+  const post = async (server: { origin: string }, i: number) => {
+    const extra_data = { extra_pnginfo: { workflow: { text } } }
+    const body = JSON.stringify({ prompt: sum(i), extra_data })
+    const response = await fetch(`${server.origin}/prompt`, { method: 'POST', body })
+    return [response.status, response.headers.get('retry-after'), ((await response.json()) as Submitted).error?.type]
+  }
+  const data = await mkdtemp(path.join(os.tmpdir(), 'patronus-room-'))
+  const options = { data, queueSizeLimit: 1 << 20 }
+  const server = await testServer(options)
+  await submit(server, long)
+  while (!server.counts.Steps) await sleep(5)
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => post(server, i)))
+  expect(answers.filter(([status]) => status === 200)).toHaveLength(10)
+  expect(answers.filter(([status]) => status !== 200)).toEqual(Array(10).fill([429, '10', 'queue_full']))
+  await server.close()
+
+  const next = await testServer(options)
+  while (!next.counts.Steps) await sleep(5)
+  expect(await post(next, 20)).toEqual([429, '10', 'queue_full'])
+  await fetch(`${next.origin}/queue`, { method: 'POST', body: '{"clear":true}' })
+  expect(await post(next, 21)).toEqual([200, null, undefined])
+  await next.clean()
 })
 
 test('only so many ended jobs are remembered as the server was told', async () => {

@@ -12,7 +12,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(data, { recursive: true, force: true }))
 
-const open = (inMemory: boolean, historyCapacity?: number) => openStorage({ data, inMemory, historyCapacity, tell: () => {} })
+const open = (inMemory: boolean, historyCapacity?: number, room = {}) =>
+  openStorage({ data, inMemory, historyCapacity, ...room, tell: () => {} })
 const ids = (jobs: readonly { promptId: string }[]) => jobs.map(({ promptId }) => promptId)
 const takeAll = async ({ queue }: Storage, count: number) => {
   const taken: string[] = []
@@ -63,6 +64,33 @@ describe.each([
     await storage.queue.take()
     await expect(storage.queue.add(jobOf('a'))).rejects.toThrow('used before')
     expect(ids(await storage.queue.pending()).sort()).toEqual(['b', 'c'])
+  })
+
+  test('no more bytes wait than may: of many that come at once exactly those fit, and what is begun or taken out makes room', async () => {
+    await storage.close()
+    const filled = (id: string) => jobOf(id, 0, { extraData: { text: 'ü'.repeat(500) } })
+    const bytes = Buffer.byteLength(JSON.stringify(filled('a')))
+    storage = await open(inMemory, 5, { queueSizeLimit: 3 * bytes })
+    const add = (...names: string[]) =>
+      Promise.allSettled(names.map(id => storage.queue.add(filled(id)))).then(all =>
+        all.map(({ status }) => status === 'fulfilled'),
+      )
+    expect(await add('a', 'b', 'c', 'd', 'e')).toEqual([true, true, true, false, false])
+    await expect(storage.queue.checkRoom()).rejects.toMatchObject({ type: 'queue_full', status: 429 })
+    expect(await storage.queue.take()).toMatchObject({ promptId: 'a' })
+    expect(await add('f', 'g')).toEqual([true, false])
+    // What is put back was acknowledged: it waits again, over the limit.
+    await storage.queue.release('a')
+    expect(await storage.queue.count()).toEqual({ pending: 4, running: 0 })
+    await storage.queue.remove(['a', 'b'])
+    expect(await add('h', 'i')).toEqual([true, false])
+    // An id that is there takes no room.
+    await storage.queue.remove(['h'])
+    expect(await add('c', 'j')).toEqual([false, true])
+    await expect(storage.queue.add(jobOf('k', 0, { extraData: { text: 'x'.repeat(4 * bytes) } }))).rejects.toMatchObject({
+      type: 'graph_too_large',
+      status: 413,
+    })
   })
 
   test('a job counts as running until it is finished, and is told as there or not there', async () => {

@@ -35,7 +35,11 @@ export function lockFolder(folder: string): Lock {
     release: () => {
       if (!isHeld) return
       isHeld = false
-      rmSync(numberFile, { force: true })
+      try {
+        rmSync(numberFile, { force: true })
+      } catch {
+        // On a disk that turned read-only it stays; it is only there for a message.
+      }
       // Closing alone frees the lock only when the last trace of the connection is collected.
       db.exec('ROLLBACK')
       db.close()

@@ -1,7 +1,7 @@
 import type Database from 'libsql'
 import { transact } from './transact.ts'
 import type { HistoryEntry } from '../history.ts'
-import { createBell, usedBefore, type Job, type JobQueue } from '../queue.ts'
+import { checkRoom, createBell, defaultRoom, usedBefore, type Job, type JobQueue, type Room } from '../queue.ts'
 import { createBatch, lightly } from './batch.ts'
 import { insertHistory } from './history.ts'
 
@@ -21,11 +21,12 @@ type Running = Row & { readonly prompt_id: string; readonly attempt: number }
  * The queue as rows of a database. What ran when the process before this one ended waits again, in its old place, under its
  * old id.
  */
-export function createSqlQueue(db: Database.Database, capacity: number): JobQueue {
+export function createSqlQueue(db: Database.Database, capacity: number, room = defaultRoom): JobQueue {
   recover(db, capacity)
   const bell = createBell()
   const jobsIn = db.prepare('SELECT job FROM jobs WHERE state = ? ORDER BY number, sequence')
-  const countIn = db.prepare('SELECT count(*) AS count FROM jobs WHERE state = ?')
+  const countRunning = db.prepare("SELECT count(*) AS count FROM jobs WHERE state = 'running'")
+  const waiting = createTally(db)
   const known = db.prepare('SELECT 1 FROM jobs WHERE prompt_id = ?')
   const insert = db.prepare('INSERT INTO jobs (prompt_id, number, job) VALUES (?, ?, ?)')
   const claim = db.prepare(`
@@ -43,23 +44,30 @@ export function createSqlQueue(db: Database.Database, capacity: number): JobQueu
   const together = createBatch(db)
 
   const read = (rows: readonly unknown[]): Job[] => (rows as readonly Row[]).map(({ job }) => JSON.parse(job) as Job)
-  const count = (state: string) => (countIn.get(state) as { count: number }).count
   return {
     nextNumber: async () => counter.next(),
     add: async job => {
+      const text = JSON.stringify(job)
+      const bytes = Buffer.byteLength(text)
       const keep = () => {
-        insert.run(job.promptId, job.number, JSON.stringify(job))
+        checkRoom(room, waiting.now(), bytes)
+        insert.run(job.promptId, job.number, text)
         counter.keep()
+        waiting.add(1, bytes)
       }
       await together(keep, { patiently: true }).catch((error: { code?: string }) => {
+        waiting.forget()
         throw error.code === 'SQLITE_CONSTRAINT_UNIQUE' ? usedBefore(job.promptId) : error
       })
       bell.ring()
     },
+    checkRoom: async () => checkRoom(room, waiting.now(), 1),
     take: () =>
       bell.wait(() => {
         const row = lightly(db, () => claim.get()) as Row | undefined
-        return row && (JSON.parse(row.job) as Job)
+        if (!row) return undefined
+        waiting.add(-1, -Buffer.byteLength(row.job))
+        return JSON.parse(row.job) as Job
       }),
     finish: (promptId, entry) =>
       together(() => {
@@ -67,15 +75,17 @@ export function createSqlQueue(db: Database.Database, capacity: number): JobQueu
         drop.run(promptId)
       }),
     release: async promptId => {
+      waiting.forget()
       release.run(promptId)
       bell.ring()
     },
     pending: async () => read(jobsIn.all('queued')),
     running: async () => read(jobsIn.all('running')),
-    count: async () => ({ pending: count('queued'), running: count('running') }),
+    count: async () => ({ pending: waiting.now().jobs, running: (countRunning.get() as { count: number }).count }),
     has: async promptId => known.get(promptId) !== undefined,
     remove: async ids =>
       transact(db, () => {
+        waiting.forget()
         const taken = read(ids ? ids.flatMap(id => dropQueued.all(id)) : dropAllQueued.all())
         for (const { promptId } of taken) forgetOutputs.run(promptId)
         return taken
@@ -90,6 +100,24 @@ function createCounter(db: Database.Database) {
   const write = db.prepare("INSERT INTO counters VALUES ('prompt', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
   let value = row?.value ?? 0
   return { next: () => value++, keep: () => void write.run(value) }
+}
+
+/**
+ * How much waits: asked of the database, counted on while jobs come and begin, and forgotten by whatever else changes it or may
+ * have failed. `octet_length` reads the head of a row, not its megabytes; for a thousand rows that still takes 2 ms.
+ */
+function createTally(db: Database.Database) {
+  const ask = db.prepare("SELECT count(*) AS jobs, coalesce(sum(octet_length(job)), 0) AS bytes FROM jobs WHERE state = 'queued'")
+  let known: Room | undefined
+  return {
+    now: () => (known ??= ask.get() as Room),
+    add: (jobs: number, bytes: number) => {
+      known = known && { jobs: known.jobs + jobs, bytes: known.bytes + bytes }
+    },
+    forget: () => {
+      known = undefined
+    },
+  }
 }
 
 /** After the death of a process: what ran waits again, except for what has taken a process with it too often. */

@@ -13,9 +13,9 @@ export const runOperations: Operations = {
   'POST /prompt': {
     id: 'submit',
     summary:
-      'Checks a graph and puts it into the queue. 400 says what is wrong with it, node by node; 429 that the queue is full.',
+      'Checks a graph and puts it into the queue. 400 says what is wrong with it, node by node; 429 that the queue is full, 413 that the graph alone would fill it.',
     body: 'Submission',
-    answers: { 200: 'Submitted', 400: 'Problem', 429: 'Problem' },
+    answers: { 200: 'Submitted', 400: 'Problem', 413: 'Problem', 429: 'Problem' },
   },
   'GET /queue': { id: 'getQueue', summary: 'What runs and what waits.', answers: { 200: 'Queue' } },
   'POST /queue': {

@@ -28,10 +28,7 @@ export const submission = z.object({
 export const ids = z.object({ clear: z.boolean().optional(), delete: z.array(z.string()).optional() })
 
 /** Submitting graphs, and what becomes of them: /prompt, /queue, /interrupt, /history (spec/comfyui.md 1.1 to 1.5). */
-export function promptRoutes(router: Router, { runs, queue, store, disk, files, objectInfo, validatorOf, limits }: Parts): void {
-  /** Graphs that passed the look at the queue's length and are not in it yet. */
-  let coming = 0
-
+export function promptRoutes(router: Router, { runs, queue, store, disk, files, objectInfo, validatorOf }: Parts): void {
   router.get('/prompt', async (_, response) => void response.json({ exec_info: { queue_remaining: await runs.remaining() } }))
 
   router.post('/prompt', readRaw, async (request, response) => {
@@ -44,19 +41,11 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, files, 
     const elsewhere = await annotatedFiles(prompt, info, files)
     const checked = await problemsWith(validatorOf, prompt, info, { targets, isFile: name => elsewhere.has(name) })
     if (checked.error) return void response.status(400).json({ error: checked.error, node_errors: checked.nodeErrors })
-    if ((await queue.count()).pending + coming >= limits.queue) {
-      response.set('Retry-After', '10')
-      throw new BadRequest('queue_full', `${limits.queue} jobs wait already; try again when some are done`, 429)
-    }
-    coming++
-    try {
-      const { promptId, number } = await accept(body, checked, request.get('comfy-usage-source'))
-      response.json({ prompt_id: promptId, number, node_errors: checked.nodeErrors })
-    } finally {
-      coming--
-    }
+    await queue.checkRoom()
+    const { promptId, number } = await accept(body, checked, request.get('comfy-usage-source'))
+    response.json({ prompt_id: promptId, number, node_errors: checked.nodeErrors })
   })
-  /** Puts a checked graph into the queue, whatever its length; what is said of it is only true once it is kept. */
+  /** Puts a checked graph into the queue; what is said of it is only true once it is kept. */
   const accept = async (body: z.infer<typeof submission>, checked: Checked, source: string | undefined): Promise<Job> => {
     await disk.check()
     const promptId = body.prompt_id ?? randomUUID()

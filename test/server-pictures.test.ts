@@ -1,0 +1,56 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { connect, getJson, pngOf, submit, testServer, type TestServer } from './server-parts.ts'
+
+/** Which pictures a graph may name, and what becomes of them on the way to a node. */
+
+let server: TestServer
+beforeAll(async () => (server = await testServer()))
+afterAll(async () => server.clean())
+
+const copy = (image: string, prefix: string) => ({
+  1: { class_type: 'LoadImage', inputs: { image } },
+  2: { class_type: 'SaveImage', inputs: { images: ['1', 0], prefix } },
+})
+const finished = async (prompt: object) => {
+  const client = await connect(server)
+  const { status, body } = await submit(server, prompt, { client_id: client.id })
+  if (status === 200) await client.done(body.prompt_id)
+  await client.close()
+  return { status, failed: client.heard.find(({ type }) => type === 'execution_error') }
+}
+
+test.each(['gone.png', 'gone.png [input]', 'gone.png [output]', 'gone.png [temp]', '../in.png [output]', 'sub/../in.png'])(
+  'a graph that names the picture %j, which is not there, is answered with 400 in the words of ComfyUI and never runs',
+  async image => {
+    await writeFile(path.join(server.data, 'input', 'in.png'), await pngOf(3, 3))
+    const { status, body } = await submit(server, copy(image, 'never'))
+    expect([status, body.error.type]).toEqual([400, 'prompt_outputs_failed_validation'])
+    expect(body.node_errors['1']).toMatchObject({
+      errors: [
+        {
+          type: 'custom_validation_failed',
+          message: 'Custom validation failed for node',
+          details: `image - Invalid image file: ${image}`,
+          extra_info: { input_name: 'image' },
+        },
+      ],
+      dependent_outputs: ['2'],
+      class_type: 'LoadImage',
+    })
+    expect(await getJson(server, '/history')).toEqual({})
+  },
+)
+
+test('a picture of the output or temp folder is loaded by its name with the folder behind it, and again only once it changed', async () => {
+  for (const folder of ['output', 'temp']) {
+    await writeFile(path.join(server.data, folder, 'made.png'), await pngOf(5, 4))
+    const before = server.counts.LoadImage ?? 0
+    const graph = copy(`made.png [${folder}]`, folder)
+    for (let i = 0; i < 2; i++) expect(await finished(graph)).toEqual({ status: 200, failed: undefined })
+    expect(server.counts.LoadImage).toBe(before + 1)
+    await writeFile(path.join(server.data, folder, 'made.png'), await pngOf(6, 4))
+    expect(await finished(graph)).toEqual({ status: 200, failed: undefined })
+    expect(server.counts.LoadImage).toBe(before + 2)
+  }
+})
