@@ -3,6 +3,7 @@ import path from 'node:path'
 import { lockFolder } from './database/lock.ts'
 import { databaseFile, openDatabase } from './database/open.ts'
 import { takeOldFiles } from './database/old-files.ts'
+import { takeOldWorkflows } from './database/old-workflows.ts'
 import { createSqlQueue } from './database/queue.ts'
 import { createSqlStore } from './database/store.ts'
 import { createMemoryQueue, type JobQueue } from './queue.ts'
@@ -42,6 +43,7 @@ export async function openStorage({
     const db = openDatabase(databaseFile(data))
     const [store, queue] = [createSqlStore(db, capacity), createSqlQueue(db, capacity)]
     await takeOldFiles(db, path.join(data, 'user'), tell)
+    takeOldWorkflows(store.workflows, path.join(data, 'user'), tell)
     return {
       store,
       queue,
