@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -116,3 +118,38 @@ test('one that fails for the whole of it leaves all files and takes none', async
   expect((await workflows.list()).map(({ path }) => path)).toEqual(['a.json'])
   await storage.close()
 })
+
+const isBuilt = existsSync(path.join(__dirname, '../dist/server/database/old-workflows.js'))
+const whenBuilt = isBuilt ? test : test.skip
+if (!isBuilt) console.warn('test/old-workflows.test.ts is skipped in part: dist/ is missing; `npm test` builds it')
+
+whenBuilt(
+  'kill -9 again and again while files are taken over: in the end each is one workflow of one version, and every file is kept',
+  async () => {
+    const names = Array.from({ length: 150 }, (_, i) => `sub${i % 7}/${String(i).padStart(3, '0')}.json`)
+    for (const name of names) await put(name, JSON.stringify({ name, more: 'x'.repeat(20_000) }))
+    const script = `
+    import { openStorage } from ${JSON.stringify(path.join(__dirname, '../dist/server/storage.js'))}
+    console.log('begins')
+    const storage = await openStorage({ data: ${JSON.stringify(data)}, tell: () => {} })
+    console.log('ends')
+    await storage.close()`
+    let died = 0
+    for (let wait = 8; died < 60; wait *= 1.5) {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+      let said = ''
+      child.stdout.on('data', (text: Buffer) => (said += text.toString()))
+      const closed = new Promise(resolve => child.once('close', resolve))
+      await new Promise(resolve => child.stdout.once('data', resolve))
+      setTimeout(() => child.kill('SIGKILL'), wait)
+      await closed
+      if (said.includes('ends')) break
+      died++
+    }
+    expect(died).toBeGreaterThan(2)
+    const found = await contents()
+    expect(Object.keys(found).sort()).toEqual([...names].sort())
+    expect(Object.values(found).map(({ length }) => length)).toEqual(names.map(() => 1))
+    expect([await filesIn('data'), await filesIn('workflows-taken')]).toEqual([[], [...names].sort()])
+  },
+)
