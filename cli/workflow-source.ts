@@ -15,6 +15,7 @@ export type WorkflowSource = {
   versions(path: string): Promise<readonly VersionLine[]>
   save(path: string, bytes: Uint8Array): Promise<unknown>
   restore(path: string, number: number): Promise<unknown>
+  forget(path: string): Promise<unknown>
   close(): void
 }
 
@@ -48,6 +49,7 @@ async function inFolder(data: string, isNew: boolean): Promise<WorkflowSource> {
     versions: async name => workflows.versions(checked(name)),
     save: async (name, bytes) => workflows.save(checked(name), bytes),
     restore: async (name, number) => workflows.restore(checked(name), number),
+    forget: async name => workflows.forget(checked(name)),
     close,
   }
 }
@@ -65,6 +67,7 @@ async function atServer(address: string, token: string | undefined): Promise<Wor
     versions: async name => shapes.Versions.parse(await (await ask('GET', versions(name))).json()),
     save: (name, body) => ask('POST', file(name), body),
     restore: (name, number) => ask('POST', `${versions(name)}/${number}/restore`),
+    forget: name => ask('DELETE', `patronus/saved/${encodeURIComponent(name)}`),
     close: () => {},
   }
 }

@@ -41,6 +41,11 @@ export const workflowsCommand = (): Command =>
         .argument('<version>', 'its number', whole(1))
         .action(restore),
     )
+    .addCommand(
+      placed('forget', 'forget a saved or deleted workflow with all its versions, at once and for good')
+        .argument('<name>', 'with or without .json')
+        .action(forget),
+    )
 
 const placed = (name: string, description: string): Command =>
   new Command(name)
@@ -86,6 +91,13 @@ const restore = (name: string, version: number, options: SourceOptions): Promise
     const path = await pathOf(source, name, true)
     await source.restore(path, version)
     say(`${path} is version ${version} again; what it was before is among its versions.`)
+  })
+
+const forget = (name: string, options: SourceOptions): Promise<void> =>
+  within(options, async source => {
+    const path = await pathOf(source, name, true)
+    await source.forget(path)
+    say(`${path} and all its versions are forgotten.`)
   })
 
 type ExportOptions = SourceOptions & { all?: boolean; number?: number; out: string; force?: boolean }

@@ -28,6 +28,8 @@ export type SavedWorkflows = {
   move(from: string, to: string, options?: { readonly overwrite?: boolean }): Promise<SavedFile>
   /** It can be brought back for a while with `restore`. False when there is none. */
   remove(path: string): Promise<boolean>
+  /** At once and for good, with all versions, be it deleted already or not. False when there is none. */
+  forget(path: string): Promise<boolean>
   /** Newest first, of a deleted workflow as well; 404 when there never was one. */
   versions(path: string): Promise<readonly Earlier[]>
   version(path: string, number: number): Promise<Uint8Array>
@@ -169,6 +171,12 @@ export function createSavedWorkflows(rows: WorkflowRows, { now = Date.now, bound
         rows.update({ ...row, current: null, deleted: now() })
         forgetOld()
         return true
+      }),
+    forget: async path =>
+      rows.together(() => {
+        const row = rows.find(path)
+        if (row) rows.drop(row.id)
+        return row !== undefined
       }),
     versions: async path => {
       const { id, current } = known(path)

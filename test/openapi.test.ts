@@ -153,6 +153,10 @@ describe('a real server answers as described', () => {
       send('/userdata/none.json/move/h.json', undefined),
     ],
     listSaved: () => [send('/userdata/workflows%2Fp.json', {}).then(() => get('/patronus/saved'))],
+    forgetSaved: () => [
+      kept('t').then(() => send('/patronus/saved/t.json', undefined, 'DELETE')),
+      send('/patronus/saved/none', undefined, 'DELETE'),
+    ],
     listVersions: () => [kept('q').then(() => get('/patronus/saved/q.json/versions')), get('/patronus/saved/none/versions')],
     getVersion: () => [
       kept('r').then(() => get('/patronus/saved/r.json/versions/1')),

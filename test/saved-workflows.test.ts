@@ -92,6 +92,16 @@ describe.each([
     await expect(saved.versions('a')).rejects.toMatchObject({ status: 404 })
   })
 
+  test('what is forgotten is gone with all its versions, whether it was deleted before or not, and no other', async () => {
+    for (const name of ['a', 'b', 'c']) for (const word of ['one', 'two']) await save(name, word)
+    await saved.remove('a')
+    expect([await saved.forget('a'), await saved.forget('b'), await saved.forget('b')]).toEqual([true, true, false])
+    for (const name of ['a', 'b']) await expect(saved.versions(name)).rejects.toMatchObject({ status: 404 })
+    expect([await saved.deleted(), await all('c')]).toEqual([[], ['2* two', '1 one']])
+    await save('a', 'new')
+    expect(await all('a')).toEqual(['1* new'])
+  })
+
   test("saved under the name of a deleted one, it goes on with that one's versions", async () => {
     await save('a', 'old')
     await saved.remove('a')

@@ -1,4 +1,4 @@
-import type { Operations } from './operation.ts'
+import { done, type Operations } from './operation.ts'
 
 const name = 'Its path below workflows/, with / as %2F.'
 
@@ -8,6 +8,12 @@ export const savedOperations: Operations = {
     id: 'listSaved',
     summary: "People's own workflows, and those that were deleted and can still be brought back.",
     answers: { 200: 'SavedWorkflows' },
+  },
+  'DELETE /patronus/saved/{name}': {
+    id: 'forgetSaved',
+    summary: 'Forgets a saved or deleted workflow with all its versions, at once and for good.',
+    path: { name },
+    answers: { 204: done, 404: 'Problem' },
   },
   'GET /patronus/saved/{name}/versions': {
     id: 'listVersions',

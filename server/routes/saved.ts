@@ -9,6 +9,11 @@ export function savedRoutes(router: Router, { store: { workflows } }: Parts): vo
   router.get('/patronus/saved', async (_, response) => {
     response.json({ workflows: await workflows.list(), deleted: await workflows.deleted() })
   })
+  router.delete('/patronus/saved/:name', async (request, response) => {
+    const path = pathOf(request.params.name)
+    if (!(await workflows.forget(path))) throw new BadRequest('not_found', `There is no version of "workflows/${path}"`, 404)
+    response.status(204).end()
+  })
   router.get('/patronus/saved/:name/versions', async (request, response) => {
     const found = await workflows.versions(pathOf(request.params.name))
     response.json(found.map(({ number, saved, size, nodes, current }) => ({ number, saved, size, nodes, current })))
