@@ -8,15 +8,21 @@ import { Failure } from './failure.ts'
 /** A graph as it was found: the form an editor saves, or the one that runs. */
 export type GraphFile = { readonly file: string } & ({ readonly workflow: Workflow } | { readonly prompt: Prompt })
 
-/** Reads a workflow JSON (UI or API format), a PNG that holds one, or a shipped workflow by its name. */
-export async function readGraph(source: string, shipped: string): Promise<GraphFile> {
+/** Reads a workflow JSON (UI or API format), a PNG that holds one, or a shipped workflow by its name, else one of `saved`. */
+export async function readGraph(
+  source: string,
+  shipped: string,
+  saved?: (name: string) => Promise<Buffer | undefined>,
+): Promise<GraphFile> {
   const named = path.join(shipped, `${source}.json`)
   const file = !existsSync(source) && /^[\w-]+$/.test(source) && existsSync(named) ? named : source
   const bytes = await readFile(file).catch(async (error: NodeJS.ErrnoException) => {
+    const kept = error.code === 'ENOENT' ? await saved?.(source) : undefined
+    if (kept) return kept
     const names = (await readdir(shipped).catch(() => [])).filter(name => name.endsWith('.json')).map(name => name.slice(0, -5))
     const what = error.code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${error.code ?? error.message})`
     throw new Failure(
-      `${source}: ${what}; give a workflow .json, a PNG that holds one, or the name of a shipped one: ${names.join(', ')}`,
+      `${source}: ${what}; give a workflow .json, a PNG that holds one, the name of a saved one, or of a shipped one: ${names.join(', ')}`,
     )
   })
   try {

@@ -24,6 +24,7 @@ import { reproduceCommand } from './reproduce.ts'
 import { runCommand } from './run.ts'
 import { serveCommand } from './serve.ts'
 import { trainCommand } from './train.ts'
+import { workflowsCommand } from './workflows.ts'
 
 /** The `patronus` command: one file per subcommand beside this one; heavy rooms are loaded when a command needs them. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -41,6 +42,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(infoCommand())
     .addCommand(rangesCommand())
     .addCommand(namesCommand())
+    .addCommand(workflowsCommand())
     .addCommand(exportOnnxCommand())
     .addCommand(atlasCommand())
     .addCommand(nearestCommand())

@@ -24,6 +24,7 @@ import {
   withWidget,
   type Setting,
 } from './settings.ts'
+import { savedGraph } from './saved-graph.ts'
 import { onStopSignals } from './signals.ts'
 
 type RunOptions = {
@@ -42,7 +43,7 @@ export const runCommand = (house: string): Command =>
     .description('run a saved graph and save what it makes')
     .argument(
       '<workflow>',
-      'a workflow .json (as an editor saves it, or in API format), a PNG that holds one, or the name of a shipped one',
+      'a workflow .json (as an editor saves it, or in API format), a PNG that holds one, or the name of a shipped or saved one',
     )
     .option(
       '-s, --set <node.input=value>',
@@ -52,7 +53,7 @@ export const runCommand = (house: string): Command =>
     .option('-o, --out <folder>', 'where pictures, tables and plots go', 'output')
     .option(
       '--data <folder>',
-      'folder whose input/ holds pictures, state.db names of prototypes and inception/ an Inception-v3, as for serve',
+      'folder whose input/ holds pictures, state.db names of prototypes and saved workflows, and inception/ an Inception-v3, as for serve',
       'data',
     )
     .option('--checkpoints <folder>', 'folder of checkpoints besides the shipped ones; repeatable', collected)
@@ -79,7 +80,7 @@ async function run(source: string, options: RunOptions, house: string): Promise<
 async function runIn(temporary: string, source: string, options: RunOptions, house: string): Promise<void> {
   const { createFiles } = await import('../server/files.ts')
   const settings = (options.set ?? []).map(parseSetting)
-  const graph = await readGraph(source, path.join(house, 'workflows'))
+  const graph = await readGraph(source, path.join(house, 'workflows'), name => savedGraph(options.data, name))
   const roots = rootsOf(temporary, options, house)
   const files = createFiles(roots)
   const catalog = await catalogWith(options.plugin ?? [])

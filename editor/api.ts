@@ -39,7 +39,7 @@ async function reason(response: Response, path: string): Promise<string> {
   return `${path}: ${response.status} ${text.split('\n')[0].slice(0, 200) || response.statusText}`
 }
 
-const json = async (path: string): Promise<unknown> => (await request(path)).json()
+export const json = async (path: string): Promise<unknown> => (await request(path)).json()
 
 export const getDefinitions = async () => {
   const body = await json('./api/object_info')

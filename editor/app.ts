@@ -37,7 +37,7 @@ export type App = {
   /** Adds a node that the sliders can write to, with no edit in it. */
   addEditNode(): void
   learn(definitions: Definitions, info: ObjectInfo): void
-  open(value: unknown, name: string, from?: 'file' | 'server' | 'draft' | 'saved draft'): void
+  open(value: unknown, name: string, from?: 'file' | 'server' | 'version' | 'draft' | 'saved draft'): void
   openListed(listed: Pick<Listed, 'name' | 'from' | 'title'>): Promise<void>
   openFile(file: File, at?: Point): Promise<void>
   pickAndOpen(): Promise<void>
@@ -167,9 +167,10 @@ export function createApp(tab: string): App {
       }
       live(cleared)
       view.fit()
-      if (from === 'file' || before.graph.nodes.length) tracker.opened(name, from !== 'draft')
-      else tracker.reset(name, from !== 'draft')
-      if (before.document.dirty && before.graph.nodes.length)
+      const isSaved = from !== 'draft' && from !== 'version'
+      if (from === 'file' || from === 'version' || before.graph.nodes.length) tracker.opened(name, isSaved)
+      else tracker.reset(name, isSaved)
+      if (from !== 'version' && before.document.dirty && before.graph.nodes.length)
         app.say(`Opened ${name}. Your unsaved graph is one undo away.`, 'info', { label: 'Undo', run: () => tracker.undo() })
     },
     async openListed({ name, from, title }) {

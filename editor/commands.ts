@@ -1,5 +1,6 @@
 /** Everything that can be done by a key, a button or a menu, once each. Menus, shortcuts and the `?` sheet read this table. */
 import type { App } from './app.ts'
+import { isSavedHere } from './versions.ts'
 
 export type Command = {
   readonly id: string
@@ -34,6 +35,13 @@ export const COMMANDS: readonly Command[] = [
   { id: 'workflows', group: 'File', label: 'Workflows…', keys: ['w'], run: app => app.show({ dialog: 'workflows' }) },
   { id: 'open', group: 'File', label: 'Open a file…', keys: ['$mod+o'], everywhere: true, run: app => app.pickAndOpen() },
   { id: 'save', group: 'File', label: 'Save', keys: ['$mod+s'], everywhere: true, run: app => app.save() },
+  {
+    id: 'versions',
+    group: 'File',
+    label: 'Earlier versions…',
+    isOff: app => !isSavedHere(app.store.get()),
+    run: app => app.show({ dialog: { versions: app.store.get().document.name } }),
+  },
   {
     id: 'download',
     group: 'File',

@@ -102,7 +102,7 @@ export type State = {
   readonly palette?: { readonly at: Point; readonly pending?: Pending }
   readonly menu?: Menu
   readonly typing?: Typing
-  readonly dialog?: 'shortcuts' | 'workflows' | { readonly result: number }
+  readonly dialog?: 'shortcuts' | 'workflows' | { readonly result: number } | { readonly versions: string }
   readonly toasts: readonly Toast[]
 }
 

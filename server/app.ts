@@ -23,6 +23,7 @@ import { openApiRoutes } from './routes/openapi.ts'
 import { patronusRoutes } from './routes/patronus.ts'
 import { graphAnswer, promptRoutes } from './routes/prompt.ts'
 import { registerRoute } from './routes/register.ts'
+import { savedRoutes } from './routes/saved.ts'
 import { templateRoutes } from './routes/templates.ts'
 import { userRoutes } from './routes/userdata.ts'
 import type { Runner } from './runner.ts'
@@ -86,7 +87,7 @@ export function createApp(
   const router = express.Router()
   router.options('/{*any}', (_, response) => void response.end())
   const comfy = [promptRoutes, fileRoutes, userRoutes, infoRoutes, modelRoutes, templateRoutes, internalRoutes, jobRoutes]
-  for (const routes of [...comfy, patronusRoutes, openApiRoutes]) routes(router, parts)
+  for (const routes of [...comfy, patronusRoutes, savedRoutes, openApiRoutes]) routes(router, parts)
   extensionRoutes(router, extension)
   registerRoute(router, register)
   const house = express.Router().use('/api', router).use(router).use(pageFrom(editor))

@@ -69,7 +69,8 @@ async function real(file: string): Promise<string | undefined> {
   }
 }
 
-function check(kind: Kind, name: string): void {
+/** Throws BadRequest when a name is not allowed, be there a file or not. */
+export function checkName(kind: Kind, name: string): void {
   const problem = nameProblem(name)
   if (problem)
     throw new BadRequest(
@@ -94,7 +95,7 @@ async function lookUp(roots: Roots, kind: Kind, name: string, wanted: 'isFile' |
 }
 
 async function placeFor(roots: Roots, kind: Kind, name: string): Promise<string> {
-  check(kind, name)
+  checkName(kind, name)
   await mkdir(roots[kind][0], { recursive: true })
   const home = await realpath(roots[kind][0])
   const file = path.join(home, name)
@@ -145,13 +146,13 @@ async function sha256(file: string): Promise<string> {
 
 export function createFiles(roots: Roots): Files {
   const hashes = new Map<string, string>()
-  const find = async (kind: Kind, name: string) => (check(kind, name), lookUp(roots, kind, name, 'isFile'))
+  const find = async (kind: Kind, name: string) => (checkName(kind, name), lookUp(roots, kind, name, 'isFile'))
   return {
     roots,
     find,
     place: (kind, name) => placeFor(roots, kind, name),
     folder: async (kind, name) => {
-      if (name !== '') check(kind, name)
+      if (name !== '') checkName(kind, name)
       return lookUp(roots, kind, name, 'isDirectory')
     },
     list: async (kind, accept = () => true) => {

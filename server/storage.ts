@@ -1,11 +1,14 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { lockFolder } from './database/lock.ts'
-import { databaseFile, openDatabase } from './database/open.ts'
+import { closeDatabase, databaseFile, openDatabase } from './database/open.ts'
 import { takeOldFiles } from './database/old-files.ts'
+import { takeOldWorkflows } from './database/old-workflows.ts'
 import { createSqlQueue } from './database/queue.ts'
 import { createSqlStore } from './database/store.ts'
+import { createSqlRows } from './database/workflows.ts'
 import { createMemoryQueue, defaultRoom, type JobQueue } from './queue.ts'
+import { createSavedWorkflows, type SavedWorkflows } from './saved-workflows.ts'
 import { createMemoryStore, historyCapacity, type Store } from './store.ts'
 import { diskError } from './whole-files.ts'
 
@@ -48,6 +51,7 @@ export async function openStorage({
     const db = openDatabase(databaseFile(data))
     const [store, queue] = [createSqlStore(db, capacity), createSqlQueue(db, capacity, room)]
     await takeOldFiles(db, path.join(data, 'user'), tell)
+    takeOldWorkflows(store.workflows, path.join(data, 'user'), tell)
     return {
       store,
       queue,
@@ -58,6 +62,37 @@ export async function openStorage({
     }
   } catch (error) {
     lock.release()
+    throw error
+  }
+}
+
+/**
+ * Saved workflows alone, for commands. A server over the same folder does not mind: both write in transactions. Files that wait in
+ * the folder are taken over here too, unless such a server runs: it did that at its start.
+ */
+export function openWorkflows(data: string, tell: (problem: string) => void): OpenWorkflows {
+  const db = openDatabase(databaseFile(data))
+  try {
+    const workflows = createSavedWorkflows(createSqlRows(db))
+    const lock = lockIfFree(data)
+    try {
+      if (lock) takeOldWorkflows(workflows, path.join(data, 'user'), tell)
+    } finally {
+      lock?.release()
+    }
+    return { workflows, close: () => closeDatabase(db) }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+export type OpenWorkflows = { readonly workflows: SavedWorkflows; close(): void }
+
+function lockIfFree(data: string) {
+  try {
+    return lockFolder(data)
+  } catch (error) {
+    if (((error as Error).cause as { code?: string } | undefined)?.code === 'SQLITE_BUSY') return undefined
     throw error
   }
 }

@@ -1,10 +1,12 @@
 import { createdAt, durationOf, stateOf, workflowIdOf, type Found, type HistoryEntry, type HistoryQuery } from './history.ts'
 import { counterOf, namesFor, type Claim, type OutputFile } from './output-names.ts'
+import { createMemoryRows } from './memory-workflows.ts'
+import { createSavedWorkflows, type SavedWorkflows } from './saved-workflows.ts'
 
 export type { HistoryEntry, JobStatus } from './history.ts'
 
 /**
- * What is remembered: finished jobs, which picture is whose, settings, names of prototypes. Pictures and saved workflows are
+ * What is remembered: finished jobs, which picture is whose, saved workflows, settings, names of prototypes. Pictures are
  * files and not in here. Asynchronous because one day it may live on another machine.
  */
 export type Store = {
@@ -19,6 +21,7 @@ export type Store = {
   readonly outputs: Outputs
   readonly settings: Settings
   readonly names: NamesTable
+  readonly workflows: SavedWorkflows
   /** Rejects when nothing can be written at present. */
   check(): Promise<void>
   close(): Promise<void>
@@ -75,6 +78,7 @@ export function createMemoryStore(capacity = historyCapacity): Store {
     outputs,
     settings: createMemorySettings(),
     names: createMemoryNames(),
+    workflows: createSavedWorkflows(createMemoryRows()),
     check: async () => {},
     close: async () => {},
   }

@@ -73,6 +73,7 @@ describe('a real server answers as described', () => {
   const get = (url: string) => fetch(server.origin + url)
   const send = (url: string, body: unknown, method = 'POST') =>
     fetch(server.origin + url, { method, body: body === undefined ? undefined : JSON.stringify(body) })
+  const kept = (name: string) => send(`/userdata/workflows%2F${name}.json`, { nodes: [], links: [] })
   const upload = async () =>
     fetch(`${server.origin}/upload/image`, {
       method: 'POST',
@@ -150,6 +151,21 @@ describe('a real server answers as described', () => {
     moveUserFile: () => [
       send('/userdata/g.json', 1).then(() => send('/userdata/g.json/move/h.json', undefined)),
       send('/userdata/none.json/move/h.json', undefined),
+    ],
+    listSaved: () => [send('/userdata/workflows%2Fp.json', {}).then(() => get('/patronus/saved'))],
+    forgetSaved: () => [
+      kept('t').then(() => send('/patronus/saved/t.json', undefined, 'DELETE')),
+      send('/patronus/saved/none', undefined, 'DELETE'),
+    ],
+    listVersions: () => [kept('q').then(() => get('/patronus/saved/q.json/versions')), get('/patronus/saved/none/versions')],
+    getVersion: () => [
+      kept('r').then(() => get('/patronus/saved/r.json/versions/1')),
+      get('/patronus/saved/r.json/versions/9'),
+      get('/patronus/saved/r.json/versions/first'),
+    ],
+    restoreVersion: () => [
+      kept('s').then(() => send('/patronus/saved/s.json/versions/1/restore', undefined)),
+      send('/patronus/saved/none/versions/1/restore', undefined),
     ],
     getSettings: () => [get('/settings')],
     changeSettings: () => [send('/settings', { 'Comfy.A': 1 })],

@@ -92,11 +92,12 @@ test('a job that was put off may be put off any number of times', async () => {
   await storage.close()
 })
 
-test('history, settings and names are there again; a closed database is one file', async () => {
+test('history, settings, names and workflows are there again; a closed database is one file', async () => {
   let storage = await open()
   await storage.store.add(entryOf(jobOf('a')))
   await storage.store.settings.set({ theme: 'dark' })
   await storage.store.names.change('x', () => 'text')
+  await storage.store.workflows.save('a.json', Buffer.from('{"nodes":[]}'))
   await storage.close()
   const left = await Promise.all(
     (await readdir(data)).map(async name => [name, (await stat(path.join(data, name))).size] as const),
@@ -108,6 +109,7 @@ test('history, settings and names are there again; a closed database is one file
     { theme: 'dark' },
     'text',
   ])
+  expect(Buffer.from((await storage.store.workflows.read('a.json'))!).toString()).toBe('{"nodes":[]}')
   await storage.close()
 })
 
@@ -164,6 +166,15 @@ describe('versions', () => {
     for (const id of ['done', 'failed', 'running']) expect(await storage.store.outputs.of(id)).toHaveLength(2)
     expect(await storage.store.settings.all()).toEqual({ theme: 'dark', 'Comfy.Deep': { list: [1, null] } })
     expect(await storage.store.names.get('c'.repeat(64))).toBe('{"names":"as they are"}')
+    const { workflows } = storage.store
+    if (version >= 2) {
+      const told = (await workflows.versions('sub/mine.json')).map(({ number, nodes, current }) => [number, nodes, current])
+      expect(told).toEqual([[2, 1, true], [1, 0, false]]) // prettier-ignore
+      expect(Buffer.from(await workflows.version('sub/mine.json', 1)).toString()).toBe('{"nodes":[],"links":[]}')
+      expect(await workflows.deleted()).toMatchObject([{ path: 'gone.json' }])
+    }
+    await workflows.save('new.json', Buffer.from('{}'))
+    expect((await workflows.list()).map(({ path }) => path)).toContain('new.json')
     await storage.close()
   })
 
@@ -202,7 +213,7 @@ describe('versions', () => {
     db.pragma('user_version = 99')
     db.close()
     await expect(open()).rejects.toThrow(
-      /written by a newer version of this program \(it is of version 99, this program knows 1\)/,
+      `written by a newer version of this program (it is of version 99, this program knows ${migrations.length})`,
     )
     const raw = new Database(databaseFile(data))
     expect(versionOf(raw)).toBe(99)

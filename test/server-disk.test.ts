@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, statfs, writeFile } from 'node:fs/pr
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openStorage } from '../server/storage.ts'
 import { connect, getJson, pngOf, submit, testServer, type TestServer } from './server-parts.ts'
 
 /** What happens when the disk ends: on a small disk of memory, which only root may mount. */
@@ -101,6 +102,8 @@ onSmallDisk(
     await freed()
     expect((await run(server, 'after')).message).toBeUndefined()
     expect(await getJson(server, '/settings/large')).toBeNull()
+    expect((await fetch(`${server.origin}/userdata/workflows%2Fa.json`)).status).toBe(404)
+    expect(await getJson(server, '/patronus/saved')).toEqual({ workflows: [], deleted: [] })
     expect((await readdir(path.join(server.data, 'input'))).sort()).toEqual(['a.png'])
     expect(await pictures(server)).toEqual(['after_00001_.png', 'before_00001_.png'])
   },
@@ -165,5 +168,29 @@ onSmallDisk(
     } finally {
       execFileSync('umount', ['-l', data])
     }
+  },
+)
+
+// Last: a closed database gives its log's space back only when it is collected, and the disk of the others must stay full.
+onSmallDisk(
+  'workflows that find no space when they are to be taken over stay files, whole, until a start that has it',
+  async () => {
+    const data = path.join(folder, 'taken')
+    const told: string[] = []
+    const open = () => openStorage({ data, tell: problem => told.push(problem) })
+    await (await open()).close()
+    await mkdir(path.join(data, 'user/data/workflows'), { recursive: true })
+    for (const name of ['a.json', 'b.json'])
+      await writeFile(path.join(data, 'user/data/workflows', name), Buffer.alloc(600_000, name))
+    await fill(800_000)
+    const storage = await open()
+    expect(await storage.store.workflows.list()).toEqual([])
+    await storage.close()
+    expect(told).toEqual([expect.stringMatching(/^Files in user\/data\/workflows were not all taken over .*start again$/)])
+    expect((await readdir(path.join(data, 'user/data/workflows'))).sort()).toEqual(['a.json', 'b.json'])
+    await freed()
+    const again = await open()
+    expect((await again.store.workflows.list()).map(({ path, size }) => [path, size])).toEqual([['a.json', 600_000], ['b.json', 600_000]]) // prettier-ignore
+    await again.close()
   },
 )

@@ -61,6 +61,7 @@ describe('on this machine', () => {
     '/userdata?dir=workflows',
     '/patronus/workflows',
     '/patronus/checkpoints',
+    '/patronus/saved/a.json/versions',
     '/patronus/device',
     '/jobs',
     '/healthz',

@@ -1,47 +1,20 @@
-/** The two sheets: workflows to open, keys to press. */
-import { useEffect, useRef, useState } from 'preact/hooks'
-import type { ComponentChildren } from 'preact'
+/** The sheets: workflows to open, keys to press; versions.tsx has the third. */
+import { useEffect, useState } from 'preact/hooks'
 import type { App } from '../app.ts'
 import { COMMANDS, keyText } from '../commands.ts'
 import { search } from '../search.ts'
 import type { Listed } from '../shell.ts'
 import { usePart } from './hooks.ts'
 import { Icon } from './icons.tsx'
+import { Sheet } from './sheet.tsx'
+import { Versions } from './versions.tsx'
 
 export function DialogLayer({ app }: { app: App }) {
   const dialog = usePart(app, state => state.dialog)
   if (dialog === 'shortcuts') return <Shortcuts app={app} />
   if (dialog === 'workflows') return <Workflows app={app} />
+  if (typeof dialog === 'object' && 'versions' in dialog) return <Versions app={app} name={dialog.versions} />
   return null
-}
-
-type SheetProps = { app: App; title: string; children: ComponentChildren; wide?: boolean; hasSearch?: boolean }
-
-function Sheet({ app, title, children, wide, hasSearch }: SheetProps) {
-  const element = useRef<HTMLDialogElement>(null)
-  useEffect(() => element.current?.showModal(), [])
-  const close = () => app.show({ dialog: undefined })
-  return (
-    <dialog
-      ref={element}
-      class={wide ? 'dialog wide' : 'dialog'}
-      aria-label={title}
-      onClose={close}
-      onKeyDown={event => event.stopPropagation()}
-      onClick={event => event.target === element.current && close()}
-    >
-      <div class="sheet" tabIndex={-1} autofocus={!hasSearch}>
-        <header class="row">
-          <h2>{title}</h2>
-          <span class="grow" />
-          <button class="button square quiet" aria-label="Close" onClick={close}>
-            <Icon name="close" />
-          </button>
-        </header>
-        {children}
-      </div>
-    </dialog>
-  )
 }
 
 /** What the mouse does, beside the table of commands. */
@@ -119,7 +92,12 @@ function Workflows({ app }: { app: App }) {
         />
       </div>
       <Cards title="Shipped" items={found.filter(({ from }) => from === 'shipped')} open={open} />
-      <Cards title="Yours, on this server" items={found.filter(({ from }) => from === 'user')} open={open} />
+      <Cards
+        title="Yours, on this server"
+        items={found.filter(({ from }) => from === 'user')}
+        open={open}
+        versions={({ name }) => app.show({ dialog: { versions: name } })}
+      />
       {!found.length && (
         <div class="empty small">{query ? `No workflow matches “${query}”.` : 'The server lists no workflows.'}</div>
       )}
@@ -140,17 +118,36 @@ function Workflows({ app }: { app: App }) {
   )
 }
 
-function Cards({ title, items, open }: { title: string; items: readonly Listed[]; open: (item: Listed) => void }) {
+type CardsProps = {
+  title: string
+  items: readonly Listed[]
+  open: (item: Listed) => void
+  versions?: (item: Listed) => void
+}
+
+function Cards({ title, items, open, versions }: CardsProps) {
   if (!items.length) return null
   return (
     <section>
       <h3>{title}</h3>
       <div class="cards">
         {items.map(item => (
-          <button key={item.name} class="card" onClick={() => open(item)}>
-            <b>{item.title}</b>
-            {item.description && <span class="faint">{item.description}</span>}
-          </button>
+          <div key={item.name} class="card-place">
+            <button class="card" onClick={() => open(item)}>
+              <b>{item.title}</b>
+              {item.description && <span class="faint">{item.description}</span>}
+            </button>
+            {versions && (
+              <button
+                class="button square quiet"
+                title="Earlier versions…"
+                aria-label={`Earlier versions of ${item.title}`}
+                onClick={() => versions(item)}
+              >
+                <Icon name="clock" size={16} />
+              </button>
+            )}
+          </div>
         ))}
       </div>
     </section>

@@ -48,7 +48,7 @@ export async function saveResult(app: App, { image }: Result): Promise<void> {
 export function ResultDialog({ app }: { app: App }) {
   const dialog = usePart(app, state => state.dialog)
   const results = usePart(app, state => state.live.results)
-  const at = typeof dialog === 'object' ? dialog.result : undefined
+  const at = typeof dialog === 'object' && 'result' in dialog ? dialog.result : undefined
   const result = at === undefined ? undefined : results[at]
   return at === undefined || !result ? null : <Viewer app={app} result={result} at={at} count={results.length} />
 }

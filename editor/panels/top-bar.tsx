@@ -54,8 +54,8 @@ function FileMenu({ app }: { app: App }) {
   const open = () => {
     const box = button.current?.getBoundingClientRect()
     const entry = (id: string): MenuItem => {
-      const { label, keys, run } = command(id)
-      return { label, keys: keyText(keys), run: () => run(app) }
+      const { label, keys, run, isOff } = command(id)
+      return { label, keys: keyText(keys), disabled: isOff?.(app), run: () => run(app) }
     }
     const shipped = app.store.get().workflows.filter(({ from }) => from === 'shipped')
     app.show({
@@ -67,6 +67,7 @@ function FileMenu({ app }: { app: App }) {
           'line',
           entry('save'),
           { label: 'Save as…', run: () => setNaming(true) },
+          entry('versions'),
           entry('download'),
           ...(shipped.length ? (['line'] as const) : []),
           ...shipped.map(listed => ({ label: listed.title, run: () => void app.openListed(listed) })),

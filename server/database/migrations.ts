@@ -47,6 +47,29 @@ export const migrations: readonly Migration[] = [
       CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE names (checkpoint TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     `),
+  // The bytes stand last in their row, so that a list does not read past them.
+  db =>
+    void db.exec(`
+      CREATE TABLE workflows (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path TEXT NOT NULL UNIQUE,
+        created REAL NOT NULL,
+        last INTEGER NOT NULL,
+        current INTEGER,
+        deleted REAL,
+        CHECK ((current IS NULL) = (deleted IS NOT NULL))
+      );
+      CREATE TABLE workflow_versions (
+        workflow INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        saved REAL NOT NULL,
+        size INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        nodes INTEGER,
+        body BLOB NOT NULL,
+        PRIMARY KEY (workflow, number)
+      );
+    `),
 ]
 
 export const versionOf = (db: Database.Database): number =>

@@ -1,9 +1,11 @@
 import type Database from 'libsql'
 import { transact } from './transact.ts'
+import { createSavedWorkflows } from '../saved-workflows.ts'
 import type { NamesTable, Settings, Store } from '../store.ts'
 import { createSqlHistory } from './history.ts'
 import { closeDatabase } from './open.ts'
 import { createSqlOutputs } from './outputs.ts'
+import { createSqlRows } from './workflows.ts'
 
 /** All that is remembered, as rows of one database. */
 export function createSqlStore(db: Database.Database, capacity: number): Store {
@@ -13,6 +15,7 @@ export function createSqlStore(db: Database.Database, capacity: number): Store {
     outputs: createSqlOutputs(db),
     settings: createSqlSettings(db),
     names: createSqlNames(db),
+    workflows: createSavedWorkflows(createSqlRows(db)),
     check: async () => void touch.run(),
     close: async () => closeDatabase(db),
   }

@@ -3,6 +3,7 @@ import { infoOperations } from './info.ts'
 import type { Operation, Operations } from './operation.ts'
 import { patronusOperations } from './patronus.ts'
 import { runOperations } from './run.ts'
+import { savedOperations } from './saved.ts'
 import { schemas } from './shapes.ts'
 
 const groups: Readonly<Record<string, Operations>> = {
@@ -10,6 +11,7 @@ const groups: Readonly<Record<string, Operations>> = {
   Files: fileOperations,
   Server: infoOperations,
   Patronus: patronusOperations,
+  'Saved workflows': savedOperations,
 }
 /** Every described operation, by `METHOD /path/{name}`. */
 export const operations: Operations = Object.assign({}, ...Object.values(groups)) as Operations

@@ -118,6 +118,19 @@ const Readiness = z.object({ ready: z.boolean(), reasons: z.array(z.string()) })
 
 const FileInfo = z.object({ path: z.string(), size: z.number(), modified: z.number(), created: z.number() })
 const Entries = z.array(z.object({ name: z.string(), path: z.string(), type: z.enum(['file', 'directory']) }))
+const SavedWorkflows = z.object({
+  workflows: z.array(FileInfo),
+  deleted: z.array(z.object({ path: z.string(), deleted: z.number().describe('When, ms since 1970.') })),
+})
+const Versions = z.array(
+  z.object({
+    number: z.number(),
+    saved: z.number().describe('When, ms since 1970.'),
+    size: z.number(),
+    nodes: z.number().nullable().describe('Null where it is no graph.'),
+    current: z.boolean(),
+  }),
+)
 const UserFiles = z.array(z.union([z.string(), z.array(z.string()), FileInfo]))
 
 const Checkpoint = z.object({
@@ -192,6 +205,8 @@ export const shapes = {
   Readiness,
   Entries,
   UserFiles,
+  SavedWorkflows,
+  Versions,
   Checkpoint,
   CheckpointInfo,
   CheckpointDetails,

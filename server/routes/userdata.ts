@@ -1,23 +1,16 @@
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import path from 'node:path'
-import type { Request, Router } from 'express'
+import type { Request, Response, Router } from 'express'
 import { z } from 'zod'
 import type { Parts } from '../app.ts'
 import { bytesOf, jsonOf, readRaw } from '../body.ts'
-import { nameProblem, type Files } from '../files.ts'
 import { BadRequest } from '../problem.ts'
-import { writeWhole } from '../whole-files.ts'
 import type { Settings } from '../store.ts'
+import { createUserFiles, type FileInfo } from '../user-files.ts'
 import { protect } from './files.ts'
 import { parse } from './prompt.ts'
 
-/** The files a page keeps lie under `user/data/`: as files, since a person may want to see, copy and bring them. */
-const home = 'data'
-
-type FileInfo = { path: string; size: number; modified: number; created: number }
-
 /** What a page stores here: files (workflows first of all) and settings (spec/comfyui.md 1.12). One user. */
 export function userRoutes(router: Router, { files, store }: Parts): void {
+  const userFiles = createUserFiles(files, store.workflows)
   router.get('/users', (_, response) => void response.json({ storage: 'server', migrated: true }))
   router.post('/users', () => {
     throw new BadRequest('single_user', 'This server has one user')
@@ -26,45 +19,41 @@ export function userRoutes(router: Router, { files, store }: Parts): void {
   router.get('/userdata', async (request, response) => {
     const dir = textOf(request, 'dir')
     if (!dir) throw new BadRequest('no_dir', 'The query needs dir')
-    const folder = await files.folder('user', `${home}/${trimmed(dir)}`)
-    // A page asks for its folders before it ever wrote into them.
-    const found = folder ? await below(folder, isOn(request, 'recurse')) : []
-    response.json(await describe(found, isOn(request, 'full_info'), isOn(request, 'split')))
+    const found = await userFiles.list(trimmed(dir), isOn(request, 'recurse'))
+    response.json(described(found, isOn(request, 'full_info'), isOn(request, 'split')))
   })
   router.get('/v2/userdata', async (request, response) => {
-    const folder = await files.folder('user', [home, trimmed(textOf(request, 'path') ?? '')].filter(Boolean).join('/'))
-    response.json(folder ? await listing(folder, trimmed(textOf(request, 'path') ?? '')) : [])
+    response.json(await userFiles.entries(trimmed(textOf(request, 'path') ?? '')))
   })
   router.get('/userdata/:file', async (request, response) => {
-    const file = await existing(files, request.params.file)
-    protect(response).set({
-      'Content-Type': file.endsWith('.json') ? 'application/json' : 'application/octet-stream',
-      'Content-Disposition': 'attachment',
-    })
-    response.send(await readFile(file))
+    const { file } = request.params
+    const bytes = await userFiles.read(file)
+    sendFile(response, file, bytes)
   })
   router.post<{ file: string }>('/userdata/:file', readRaw, async (request, response) => {
-    const { file: name } = request.params
-    const isThere = (await files.find('user', `${home}/${name}`)) !== undefined
-    if (isThere && textOf(request, 'overwrite') === 'false') throw new BadRequest('exists', `"${name}" exists already`, 409)
-    const file = await files.place('user', `${home}/${name}`)
-    await writeWhole(file, bytesOf(request))
-    response.json(isOn(request, 'full_info') ? await infoOf(file, name) : name)
+    const { file } = request.params
+    const info = await userFiles.write(file, bytesOf(request), overwriting(request))
+    response.json(isOn(request, 'full_info') ? info : file)
   })
   router.delete('/userdata/:file', async (request, response) => {
-    await rm(await existing(files, request.params.file))
+    await userFiles.remove(request.params.file)
     response.status(204).end()
   })
   router.post('/userdata/:file/move/:dest', async (request, response) => {
-    const { file: name, dest } = request.params
-    const from = await existing(files, name)
-    if ((await files.find('user', `${home}/${dest}`)) && textOf(request, 'overwrite') === 'false')
-      throw new BadRequest('exists', `"${dest}" exists already`, 409)
-    const to = await files.place('user', `${home}/${dest}`)
-    await rename(from, to)
-    response.json(isOn(request, 'full_info') ? await infoOf(to, dest) : dest)
+    const { file, dest } = request.params
+    const info = await userFiles.move(file, dest, overwriting(request))
+    response.json(isOn(request, 'full_info') ? info : dest)
   })
   settingsRoutes(router, store.settings)
+}
+
+/** As a download: what a page keeps must not become a page of this origin. */
+export function sendFile(response: Response, name: string, bytes: Uint8Array): void {
+  protect(response).set({
+    'Content-Type': name.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+    'Content-Disposition': 'attachment',
+  })
+  response.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 }
 
 function settingsRoutes(router: Router, settings: Settings): void {
@@ -100,45 +89,7 @@ function trimmed(dir: string): string {
   return dir.slice(from, to)
 }
 
-async function existing(files: Files, name: string): Promise<string> {
-  const file = await files.find('user', `${home}/${name}`)
-  if (!file) throw new BadRequest('not_found', `There is no "${name}"`, 404)
-  return file
-}
+const overwriting = (request: Request<object>) => ({ overwrite: textOf(request, 'overwrite') !== 'false' })
 
-async function below(folder: string, recurse: boolean, prefix = ''): Promise<{ path: string; file: string }[]> {
-  const entries = await readdir(path.join(folder, prefix), { withFileTypes: true })
-  const found = await Promise.all(
-    entries
-      .filter(entry => !nameProblem(entry.name))
-      .map(async entry => {
-        if (entry.isDirectory()) return recurse ? below(folder, true, `${prefix}${entry.name}/`) : []
-        return entry.isFile() ? [{ path: prefix + entry.name, file: path.join(folder, prefix, entry.name) }] : []
-      }),
-  )
-  return found.flat().sort((a, b) => a.path.localeCompare(b.path))
-}
-
-const infoOf = async (file: string, name: string): Promise<FileInfo> => {
-  const { size, mtimeMs, birthtimeMs } = await stat(file)
-  return { path: name, size, modified: Math.round(mtimeMs), created: Math.round(birthtimeMs) }
-}
-
-const describe = (found: { path: string; file: string }[], isFull: boolean, isSplit: boolean): Promise<unknown[]> =>
-  Promise.all(found.map(({ path: name, file }) => (isFull ? infoOf(file, name) : isSplit ? [name, ...name.split('/')] : name)))
-
-async function listing(folder: string, prefix: string): Promise<object[]> {
-  const entries = (await readdir(folder, { withFileTypes: true })).filter(
-    // Links are neither; they may lead nowhere.
-    entry => !nameProblem(entry.name) && (entry.isFile() || entry.isDirectory()),
-  )
-  const rows = await Promise.all(
-    entries.map(async entry => {
-      const name = prefix ? `${prefix}/${entry.name}` : entry.name
-      if (entry.isDirectory()) return { name: entry.name, path: name, type: 'directory' }
-      const { size, modified } = await infoOf(path.join(folder, entry.name), name)
-      return { name: entry.name, path: name, type: 'file', size, modified }
-    }),
-  )
-  return rows.sort((a, b) => a.type.localeCompare(b.type) || a.name.localeCompare(b.name))
-}
+const described = (found: readonly FileInfo[], isFull: boolean, isSplit: boolean): unknown[] =>
+  found.map(file => (isFull ? file : isSplit ? [file.path, ...file.path.split('/')] : file.path))

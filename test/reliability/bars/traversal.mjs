@@ -63,6 +63,8 @@ function placements(server, png) {
     'userdata move': name => request(server, 'POST', `/userdata/mine.txt/move/${encode(name)}`),
     'userdata dir': name => get(`/userdata?dir=${encode(name)}&recurse=true`),
     'v2 userdata path': name => get(`/v2/userdata?path=${encode(name)}`),
+    'versions of a saved workflow': name => get(`/patronus/saved/${encode(name)}/versions`),
+    'workflow write': name => request(server, 'POST', `/userdata/${encode(`workflows/${name}`)}`, { body: 'written' }),
     'shipped workflow': name => get(`/patronus/workflows/${encode(name)}`),
     checkpoint: name => get(`/patronus/checkpoints/${encode(name)}`),
     'checkpoint metadata': name => get(`/view_metadata/checkpoints?filename=${encode(name)}`),

@@ -60,7 +60,8 @@ export default {
       const urls = []
       for (const [name, bytes] of Object.entries(files)) {
         await writeFile(path.join(home, name), bytes)
-        await request(server, 'POST', `/userdata/${name}`, { body: Buffer.from(bytes) })
+        for (const place of [name, `workflows%2F${name}`])
+          await request(server, 'POST', `/userdata/${place}`, { body: Buffer.from(bytes) })
         const sent = await upload(server, Buffer.from(bytes), name)
         // Only what a decoder takes for a picture is kept.
         if (sent.status === 200 && !/^(q|r|s)\./.test(name)) wrong.push(`${name} was taken as an upload`)
@@ -69,6 +70,8 @@ export default {
           `/view?filename=${name}&preview=webp`,
           `/view?filename=${name}&type=input`,
           `/userdata/${name}`,
+          `/userdata/workflows%2F${name}`,
+          `/patronus/saved/${name}/versions/1`,
           `/api/view?filename=${name}&channel=rgb`,
         )
       }
