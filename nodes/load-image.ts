@@ -1,5 +1,4 @@
 import { map } from '../model/tensor.ts'
-import { splitAnnotation } from './annotated.ts'
 import { defineNode } from './node.ts'
 
 /** As ComfyUI's: a file of the input folder (or, as "a.png [output]", of another), its picture and 1 - alpha as a mask. */
@@ -14,11 +13,7 @@ export default defineNode({
     image: { type: 'IMAGE', label: 'IMAGE', help: 'The picture, one in the batch.' },
     mask: { type: 'MASK', label: 'MASK', help: '1 where the picture is transparent, 0 where it is opaque.' },
   },
-  fingerprint: async ({ image }, files) => {
-    if (!image) return ''
-    const { name, folder = 'input' } = splitAnnotation(image)
-    return files.hash(folder, name)
-  },
+  fingerprint: async ({ image }, files) => (image ? files.hash('input', image) : ''),
   async run({ image: name }, context) {
     const { image, alpha } = await context.readImage(name)
     return { image, mask: map({ shape: alpha.shape.slice(0, 3), data: alpha.data }, a => 1 - a) }

@@ -5,7 +5,7 @@ import type { Artefacts } from '../analysis/artefacts.ts'
 import type { DataSet } from '../analysis/data-set.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Tensor } from '../model/tensor.ts'
-import type { HashKind, InputValues, Inputs, Outputs, OutputValues, Plot, Table } from './ports.ts'
+import type { FileKind, InputValues, Inputs, Outputs, OutputValues, Plot, Table } from './ports.ts'
 
 export type * from './ports.ts'
 export { blocked, type Blocker } from './blocker.ts'
@@ -133,7 +133,7 @@ export type NodeSpec<I extends Inputs = Inputs, O extends Outputs = Outputs, IsL
    */
   fingerprint?(
     inputs: Partial<InputValues<I>>,
-    files: { hash(kind: HashKind, name: string): Promise<string> },
+    files: { hash(kind: FileKind, name: string): Promise<string> },
   ): Promise<string | number>
   readonly validate?: Validate<InputValues<I>>
   /** Names of `lazy` inputs that are still wanted, given what is there; asked again with those until it wants none that is not there. */

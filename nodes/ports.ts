@@ -28,9 +28,6 @@ export type Links = {
 /** The folders that combos offer the contents of. */
 export type FileKind = 'input' | 'checkpoints' | 'datasets' | 'inception'
 
-/** Those whose files a result may depend on. */
-export type HashKind = FileKind | 'output' | 'temp'
-
 /** x at a level of the noise schedule. `t` = T-1 for pure noise; less when an inversion stopped early (partial edits). */
 export type Noise = {
   readonly x: Tensor

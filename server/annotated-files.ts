@@ -1,6 +1,13 @@
-import { splitAnnotation } from '../nodes/annotated.ts'
 import type { ObjectInfo, Prompt } from '../workflows/graph.ts'
 import type { Files } from './files.ts'
+
+type Folder = 'input' | 'output' | 'temp'
+
+/** `a.png [output]`, as ComfyUI's clients name a picture wherever it lies: the name, and the folder if it says one. */
+export function splitAnnotation(text: string): { readonly name: string; readonly folder?: Folder } {
+  const [, name, folder] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(text)!
+  return { name, folder: folder as Folder | undefined }
+}
 
 /**
  * Pictures that a graph names where no combo lists them, `a.png [output]`, and that are there. Looked up before the graph is checked,

@@ -4,6 +4,7 @@ import type { FeatureNetwork } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros } from '../model/tensor.ts'
 import type { Catalog } from '../nodes/node.ts'
+import { splitAnnotation } from './annotated-files.ts'
 import { createCache } from './cache.ts'
 import { createContext, type ContextParts } from './context.ts'
 import { execute, explain } from './executor.ts'
@@ -140,6 +141,10 @@ export function createWorker({
         signal,
         hash: async (kind, name) => {
           if (kind === 'datasets') return folderHash(files, name)
+          if (kind === 'input') {
+            const { folder = kind, name: bare } = splitAnnotation(name)
+            return files.hash(folder, bare)
+          }
           const hash = await files.hash(kind, name)
           return kind === 'checkpoints' ? `${hash} ${JSON.stringify(await namesOf(name))}` : hash
         },

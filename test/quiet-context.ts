@@ -6,8 +6,8 @@ import { createSources } from '../cli/sources.ts'
 import { openInception } from '../engine/inception.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros, type Tensor } from '../model/tensor.ts'
-import { splitAnnotation } from '../nodes/annotated.ts'
 import type { Context, SavedImage } from '../nodes/node.ts'
+import { splitAnnotation } from '../server/annotated-files.ts'
 
 const sources = createSources()
 

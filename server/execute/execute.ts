@@ -1,4 +1,4 @@
-import type { Catalog, Context, HashKind, Ui } from '../../nodes/node.ts'
+import type { Catalog, Context, FileKind, Ui } from '../../nodes/node.ts'
 import { linksInto, walkSources, type Identity, type NodeId } from '../../workflows/graph.ts'
 import type { Cache, Result } from '../cache.ts'
 import type { ServerMessage } from '../protocol.ts'
@@ -19,7 +19,7 @@ export type Host = {
     progress: (value: number, max: number) => void,
     signal: AbortSignal,
   ): { readonly context: Context; close(): void }
-  hash(kind: HashKind, name: string): Promise<string>
+  hash(kind: FileKind, name: string): Promise<string>
   readonly cache: Cache
   readonly signal: AbortSignal
 }

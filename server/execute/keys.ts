@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { HashKind } from '../../nodes/node.ts'
+import type { FileKind } from '../../nodes/node.ts'
 import { asLink, linksInto, signatureOf, walkSources, type Facts, type NodeId } from '../../workflows/graph.ts'
 import type { RunGraph } from './run-graph.ts'
 
@@ -11,7 +11,7 @@ export type Keys = {
 }
 
 /** The keys under which results of a run are remembered (workflows/signatures.ts). */
-export function createKeys(graph: RunGraph, hash: (kind: HashKind, name: string) => Promise<string>): Keys {
+export function createKeys(graph: RunGraph, hash: (kind: FileKind, name: string) => Promise<string>): Keys {
   const keys = new Map<NodeId, string>()
   const sourcesOf = (id: NodeId) => (keys.has(id) ? [] : [...new Set(linksInto(graph.node(id)).map(([, [from]]) => from))])
 
