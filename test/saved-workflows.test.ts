@@ -90,6 +90,11 @@ describe.each([
     expect(await saved.versions('a')).toHaveLength(3)
     await save('b', 'too late', time + 1)
     await expect(saved.versions('a')).rejects.toMatchObject({ status: 404 })
+    await saved.remove('b')
+    await save('c', 'x')
+    time += 31 * day
+    await saved.remove('c')
+    await expect(saved.versions('b')).rejects.toMatchObject({ status: 404 })
   })
 
   test('what is forgotten is gone with all its versions, whether it was deleted before or not, and no other', async () => {
@@ -135,8 +140,8 @@ describe.each([
     expect([(await saved.list()).map(({ path }) => path), await text('a')]).toEqual([['a', 's/t/u'], 'x'])
     // What only looks alike is neither.
     await save('s/t.json', 'x')
-    await save('s0', 'x')
-    expect(await saved.list()).toHaveLength(4)
+    for (const name of ['s0', 'q0b', 'qx/y', 'q']) await save(name, 'x')
+    expect(await saved.list()).toHaveLength(7)
   })
 
   test('beyond the bounds versions go, never the newest, and no number is given twice', async () => {
@@ -177,7 +182,8 @@ describe.each([
     const step = fc.oneof(
       fc.record({ what: fc.constant('write' as const), name, text: fc.string({ maxLength: 5 }), overwrite }),
       fc.record({ what: fc.constant('move' as const), name, to: name, overwrite }),
-      ...(['read', 'remove', 'list', 'entries'] as const).map(what => fc.record({ what: fc.constant(what), name })),
+      fc.record({ what: fc.constant('list' as const), name, recurse: fc.boolean() }),
+      ...(['read', 'remove', 'entries'] as const).map(what => fc.record({ what: fc.constant(what), name })),
     )
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async steps => {
@@ -208,12 +214,15 @@ describe.each([
     const back = (overwrite: boolean) => userFiles.move('workflows/note.txt', 'back.txt', { overwrite })
     await expect(back(false)).rejects.toMatchObject({ status: 409 })
     expect(await text('note.txt')).toBe('hello')
+    await userFiles.write('large.txt', Buffer.alloc((8 << 20) + 1), { overwrite: true })
+    await expect(userFiles.move('large.txt', 'workflows/large.txt', { overwrite: true })).rejects.toMatchObject({ status: 413 })
+    expect((await userFiles.read('large.txt')).length).toBe((8 << 20) + 1)
     await back(true)
     expect([await text('note.txt'), Buffer.from(await userFiles.read('back.txt')).toString()]).toEqual([undefined, 'hello'])
   })
 })
 
-type Step = { what: string; name: string; to?: string; text?: string; overwrite?: boolean }
+type Step = { what: string; name: string; to?: string; text?: string; overwrite?: boolean; recurse?: boolean }
 
 /** What a client would be told, with the name of the folder taken out and without times. */
 async function answerOf(files: ReturnType<typeof createUserFiles>, home: string, step: Step): Promise<unknown> {
@@ -224,7 +233,7 @@ async function answerOf(files: ReturnType<typeof createUserFiles>, home: string,
     if (what === 'move') return files.move(at(step.name), at(step.to!), { overwrite })
     if (what === 'read') return files.read(at(step.name)).then(bytes => Buffer.from(bytes).toString('hex'))
     if (what === 'remove') return files.remove(at(step.name))
-    return what === 'list' ? files.list(at(step.name), true) : files.entries(at(step.name))
+    return what === 'list' ? files.list(at(step.name), step.recurse!) : files.entries(at(step.name))
   }
   // The folder itself is no file; on a disk it may not be there yet, and a file could be made of it.
   if (['write', 'move'].includes(what) && (step.name === '' || step.to === '')) return undefined
@@ -268,6 +277,11 @@ describe('which versions stay', () => {
         if (last) expect(left.length + 1 > 8 || bytes + last.size > 60).toBe(true)
       }),
     )
+  })
+
+  test('of older ones the one that was replaced soonest goes first', () => {
+    expect(surplus(versions([1, 100, 1, 99, 100]), 5, { versions: 3, newest: 1, bytes: 99 })).toEqual([2, 3])
+    expect(surplus(versions([1, 100, 1, 99, 100]), 2, { versions: 3, newest: 1, bytes: 99 })).toEqual([3, 1])
   })
 
   test('an hour of saves every ten seconds leaves what was there yesterday and the week before', () => {
