@@ -42,7 +42,7 @@ async function killing({ rounds, seconds, seed }) {
 
 async function oneRound(state, seconds, isGroup) {
   const server = await start(state)
-  const end = Date.now() + 1000 * seconds * (0.3 + 0.7 * state.next())
+  const end = Date.now() + 1000 * seconds * (0.1 + 0.9 * state.next())
   const clients = Array.from({ length: 4 }, () => load(state, server, end))
   await sleep(Math.max(0, end - Date.now()))
   const workers = await childrenOf(server.pid)
@@ -159,7 +159,7 @@ export default {
   async run({ quick, seed, slack }) {
     // Two when quick: a third kill during one and the same graph would rightly give that graph up.
     const rounds = quick ? 2 : 100
-    const { faults, untilServing, code, ...found } = await killing({ rounds, seconds: quick ? 4 : 2.5, seed })
+    const { faults, untilServing, code, ...found } = await killing({ rounds, seconds: 4, seed })
     const wrong = Object.entries(faults).filter(([, count]) => count > 0)
     return {
       ok: wrong.length === 0 && code === 0 && found.acknowledged > 0 && untilServing.max < 1000 * slack,
