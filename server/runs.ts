@@ -37,6 +37,8 @@ type Current = {
   executing?: Extract<ServerMessage, { type: 'executing' }>
   nodes?: Record<string, NodeProgress>
   frame?: PreviewFrame
+  /** To be ended, be it before it was handed to the runner. */
+  isStopped?: boolean
   /** Ended by us, not by anybody who asked for that: it is to go on later. */
   isPutOff?: boolean
 }
@@ -78,7 +80,11 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
   const runOne = async (job: Job) => {
     const run: Current = { job, messages: [] }
     current = run
-    const { status, outputs } = await runner.run(job, event => hear(run, event))
+    // As many as before, but one of them runs now: pages read their lists anew when they hear it.
+    await announce().catch(error => warn('that a job began could not be told', { error: String(error) }))
+    const running = runner.run(job, event => hear(run, event))
+    if (run.isStopped) runner.cancel(job.promptId)
+    const { status, outputs } = await running
     if (run.isPutOff && status === 'interrupted') {
       await insist('putting off a job', () => queue.release(job.promptId))
       return log('job waits for the next start', { prompt_id: job.promptId })
@@ -90,6 +96,10 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
     // Clients ask for the history the moment they see this.
     if (job.clientId !== undefined)
       sockets().send({ type: 'executing', data: { node: null, prompt_id: job.promptId } }, job.clientId)
+  }
+  const stop = (run: Current) => {
+    run.isStopped = true
+    runner.cancel(run.job.promptId)
   }
   /** A disk that is full now has space later: what must be written is tried until it is, or the server stops. */
   const insist = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
@@ -143,7 +153,7 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
     interrupt: async promptId => {
       if (!current || (promptId !== undefined && current.job.promptId !== promptId)) return false
       current.isPutOff = false
-      runner.cancel(current.job.promptId)
+      stop(current)
       return true
     },
     remove: async promptIds => {
@@ -167,7 +177,7 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
       if (current && grace > 0) await Promise.race([looping, sleep(grace, undefined, { ref: false })])
       if (current) {
         current.isPutOff = true
-        runner.cancel(current.job.promptId)
+        stop(current)
       }
       await looping
     },

@@ -139,6 +139,17 @@ test('two clients: no cross-talk except status; an interruption of a job that no
   await Promise.all([one.close(), two.close()])
 })
 
+test('everybody hears of the queue when a job comes, when it begins and when it is over, without a sid', async () => {
+  const watcher = await connect(server)
+  const client = await connect(server)
+  const { body } = await submit(server, slow(1, 5), { client_id: client.id })
+  await client.done(body.prompt_id)
+  await watcher.until(one => one.type === 'status' && watcher.heard.filter(({ type }) => type === 'status').length === 4)
+  const told = watcher.heard.flatMap(one => (one.type === 'status' ? [one.data] : [])).slice(1)
+  expect(told).toEqual([1, 1, 0].map(queue_remaining => ({ status: { exec_info: { queue_remaining } } })))
+  await Promise.all([watcher.close(), client.close()])
+})
+
 describe('event order', () => {
   test('a run that succeeds', async () => {
     const client = await connect(server)
@@ -146,7 +157,9 @@ describe('event order', () => {
     await client.done(body.prompt_id)
     const told = client.heard.filter(({ type }) => !['frame', 'patronus.activations', 'feature_flags'].includes(type))
     const order = types(told)
-    expect(order.slice(0, 5)).toEqual(['status', 'status', 'execution_start', 'execution_cached', 'progress_state'])
+    // The greeting; then the job is put into the queue, and taken out of it.
+    expect(order.slice(0, 3)).toEqual(['status', 'status', 'status'])
+    expect(order.slice(3, 6)).toEqual(['execution_start', 'execution_cached', 'progress_state'])
     expect(order.slice(-4)).toEqual(['progress_state', 'execution_success', 'status', 'executing'])
     // Each node: its bar begins, it is announced, it ends; an output node shows its result between the two.
     const one = (id: string) =>

@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFiles } from '../server/files.ts'
-import { createMemoryQueue } from '../server/queue.ts'
+import { createMemoryQueue, type JobQueue } from '../server/queue.ts'
 import { createRuns } from '../server/runs.ts'
 import type { Sockets } from '../server/socket.ts'
 import { createMemoryStore } from '../server/store.ts'
@@ -117,13 +117,17 @@ test.each(['asc', 'desc'])(
 )
 
 describe('the running job when the server stops', () => {
-  const begin = async (count: number, wait: number) => {
+  const make = (changed: (queue: JobQueue) => JobQueue = queue => queue) => {
     const store = createMemoryStore()
-    const queue = createMemoryQueue(store)
+    const queue = changed(createMemoryQueue(store))
     const roots = { input: [], output: [], temp: [], user: [], checkpoints: [], workflows: [], datasets: [], artefacts: [], inception: [] } // prettier-ignore
     const runner = createWorker(workerParts({ catalog: arithmetic(), files: createFiles(roots) }))
     const nobody = { send: () => {}, sendIfIdle: () => {}, preview: () => {} } as unknown as Sockets
     const runs = createRuns({ queue, runner, sockets: () => nobody, log: () => {}, warn: () => {} })
+    return { store, queue, runs }
+  }
+  const begin = async (count: number, wait: number) => {
+    const { store, queue, runs } = make()
     await runs.submit(jobOf('a', 0, { prompt: steps(count, wait), outputs: ['2'] }))
     await runs.submit(jobOf('b', 1, { prompt: steps(1, 0), outputs: ['2'] }))
     while ((await queue.count()).running === 0) await sleep(1)
@@ -143,6 +147,27 @@ describe('the running job when the server stops', () => {
     const { store, queue, runs } = await begin(10_000, 10)
     await runs.close({ grace: 50 })
     expect([await store.get('a'), ids(await queue.pending())]).toEqual([undefined, ['a', 'b']])
+  })
+
+  test('ends even if that is asked while it is taken and not yet run', async () => {
+    let go: () => void = () => {}
+    const held = new Promise<void>(resolve => (go = resolve))
+    // Before a job is run everybody is told how many there are, which takes its time.
+    const { store, runs, queue } = make(queue => ({
+      ...queue,
+      count: async () => {
+        if ((await queue.running()).length > 0) await held
+        return queue.count()
+      },
+    }))
+    await runs.submit(jobOf('a', 0, { prompt: steps(10_000, 10), outputs: ['2'] }))
+    do await sleep(1)
+    while ((await queue.running()).length === 0)
+    expect(await runs.interrupt('a')).toBe(true)
+    go()
+    while (!(await store.get('a'))) await sleep(5)
+    expect((await store.get('a'))!.status).toMatchObject({ status_str: 'error', completed: false })
+    await runs.close()
   })
 
   test('is told as interrupted when somebody asked for that, stop or no stop', async () => {

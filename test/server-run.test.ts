@@ -60,6 +60,7 @@ test('a second run of the same graph runs nothing; a changed value runs only wha
   await client.done(again.body.prompt_id)
   expect(client.heard.map(brief)).toEqual([
     'status 1',
+    'status 1',
     'execution_start',
     'cached 1234',
     'executed 4',
