@@ -8,8 +8,12 @@ export type ConnectionLimits = {
   readonly silent: number
 }
 const defaults: ConnectionLimits = { total: 1000, silent: 100 }
-/** How long a connection may take to say something before silence counts, ms. */
-const patience = 1000
+/**
+ * A connection may be silent for so many looks, this many ms apart, before that counts. Looks, because the clock goes on while this
+ * process is busy: what a client said meanwhile is only read before the next look.
+ */
+const patience = 4
+const lookEvery = 250
 
 /** silent: no request yet, or none any more. sending: its head is here, its body not yet. */
 type State = 'silent' | 'sending' | 'served'
@@ -26,6 +30,7 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
   const silentOf = new Map<string, Set<Duplex>>()
   const addresses = new WeakMap<Duplex, string>()
   const since = new WeakMap<Duplex, number>()
+  let looks = 0
 
   const enter = (socket: Duplex, state: State | undefined) => {
     const address = addresses.get(socket) ?? ''
@@ -35,7 +40,7 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
     mine.delete(socket)
     if (state === undefined) states.delete(socket)
     else states.set(socket, state)
-    if (state === 'silent' || state === 'sending') (waiting[state].add(socket), since.set(socket, performance.now()))
+    if (state === 'silent' || state === 'sending') (waiting[state].add(socket), since.set(socket, looks))
     if (state === 'silent') mine.add(socket)
     if (mine.size > 0) silentOf.set(address, mine)
     else silentOf.delete(address)
@@ -46,21 +51,21 @@ export function limitConnections(server: Server, options: Partial<ConnectionLimi
   }
   const known = (socket: Duplex, state: State) => states.has(socket) && enter(socket, state)
 
-  const hadTime = (socket: Duplex | undefined) =>
-    socket && performance.now() - since.get(socket)! >= patience ? socket : undefined
+  const hadTime = (socket: Duplex | undefined) => (socket && looks - since.get(socket)! > patience ? socket : undefined)
   const oldest = () => hadTime(first(waiting.silent)) ?? hadTime(first(waiting.sending))
   const anyWaiting = () => first(waiting.silent) ?? first(waiting.sending)
 
   // Many may come in one turn and have not been read yet: at the door nobody gives way who had no time to speak, unless there
   // are twice as many as there may be. A moment later they are counted.
   const sweep = setInterval(() => {
+    looks++
     for (let one = oldest(); one && states.size > total; one = oldest()) drop(one)
     for (const mine of silentOf.values())
       for (const socket of mine) {
         if (mine.size <= mostSilent || !hadTime(socket)) break
         drop(socket)
       }
-  }, patience / 4)
+  }, lookEvery)
   sweep.unref()
   server.on('close', () => clearInterval(sweep))
 

@@ -49,6 +49,19 @@ test('silent connections of one address are cut down to their number within two 
   expect(await ask(port)).toBe('quick')
 })
 
+test('what many said while the server was busy is read before anybody counts as silent', async () => {
+  const port = await listening({ silent: 10 })
+  const state = await held(port, 40, '')
+  let answers = 0
+  for (const socket of state.sockets) {
+    socket.on('data', () => answers++)
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  }
+  for (const end = performance.now() + 1500; performance.now() < end;);
+  await sleep(500)
+  expect(answers).toBe(40)
+})
+
 test('when all places are taken, silence and unfinished bodies give way to the newest; what is being answered does not', async () => {
   const port = await listening({ total: 20 })
   const answered = ask(port, '/slow')
