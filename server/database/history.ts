@@ -8,25 +8,59 @@ type Row = { readonly entry: string }
 const read = (rows: readonly unknown[]): HistoryEntry[] =>
   (rows as readonly Row[]).map(({ entry }) => JSON.parse(entry) as HistoryEntry)
 
-const countOf = (db: Database.Database): number =>
-  (db.prepare('SELECT count(*) AS count FROM history').get() as { count: number }).count
-
-/** Within a transaction of the caller's: how a job ended, once; the oldest make room, and what is known of their pictures with them. */
-export function insertHistory(db: Database.Database, entry: HistoryEntry, capacity: number): void {
-  const { job } = entry
-  db.prepare(
-    `INSERT INTO history (prompt_id, state, workflow_id, created, duration, entry) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (prompt_id) DO NOTHING`,
-  ).run(job.promptId, stateOf(entry), workflowIdOf(job) ?? null, createdAt(job), durationOf(entry), JSON.stringify(entry))
-  const surplus = countOf(db) - capacity
-  if (surplus <= 0) return
-  const oldest = db.prepare('SELECT prompt_id FROM history ORDER BY sequence LIMIT ?').all(surplus)
-  remove(db, (oldest as { prompt_id: string }[]).map(row => row.prompt_id)) // prettier-ignore
+/**
+ * The table of one database, for whoever writes to it: statements are made once, and rows are counted once and then on. A
+ * transaction that is undone makes the count wrong, so whoever sees one fail has it `forgotten`.
+ */
+export type HistoryTable = {
+  /** Within a transaction of the caller's: how a job ended, once; beyond `capacity` the oldest make room, and what is known of their pictures with them. */
+  insert(entry: HistoryEntry, capacity: number): void
+  remove(promptIds: readonly string[]): void
+  count(): number
+  forget(): void
 }
 
-function remove(db: Database.Database, promptIds: readonly string[]): void {
+const tables = new WeakMap<Database.Database, HistoryTable>()
+export function historyTable(db: Database.Database): HistoryTable {
+  const table = tables.get(db) ?? createTable(db)
+  tables.set(db, table)
+  return table
+}
+
+function createTable(db: Database.Database): HistoryTable {
+  const add = db.prepare(
+    `INSERT INTO history (prompt_id, state, workflow_id, created, duration, entry) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (prompt_id) DO NOTHING`,
+  )
+  const ask = db.prepare('SELECT count(*) AS count FROM history')
+  const oldest = db.prepare('SELECT prompt_id FROM history ORDER BY sequence LIMIT ?')
   const [fromHistory, fromOutputs] = ['history', 'outputs'].map(table => db.prepare(`DELETE FROM ${table} WHERE prompt_id = ?`))
-  for (const id of promptIds) if (fromHistory.run(id).changes > 0) fromOutputs.run(id)
+  let known: number | undefined
+  const count = () => (known ??= (ask.get() as { count: number }).count)
+  const remove = (promptIds: readonly string[]) => {
+    const before = count()
+    let removed = 0
+    for (const id of promptIds)
+      if (fromHistory.run(id).changes > 0) {
+        removed++
+        fromOutputs.run(id)
+      }
+    known = before - removed
+  }
+  return {
+    insert: (entry, capacity) => {
+      const before = count()
+      const { promptId } = entry.job
+      const facts = [stateOf(entry), workflowIdOf(entry.job) ?? null, createdAt(entry.job), durationOf(entry)]
+      known = before + add.run(promptId, ...facts, JSON.stringify(entry)).changes
+      if (known > capacity) remove((oldest.all(known - capacity) as { prompt_id: string }[]).map(row => row.prompt_id))
+    },
+    remove,
+    count,
+    forget: () => {
+      known = undefined
+    },
+  }
 }
 
 /** Ended jobs as rows of a database. */
@@ -36,17 +70,27 @@ export function createSqlHistory(
 ): Pick<Store, 'add' | 'get' | 'page' | 'find' | 'remove' | 'clear'> {
   const one = db.prepare('SELECT entry FROM history WHERE prompt_id = ?')
   const some = db.prepare('SELECT entry FROM history ORDER BY sequence LIMIT ? OFFSET ?')
+  const table = historyTable(db)
+  const change = (work: () => void) => {
+    try {
+      transact(db, work)
+    } catch (error) {
+      table.forget()
+      throw error
+    }
+  }
   return {
-    add: async entry => transact(db, () => insertHistory(db, entry, capacity)),
+    add: async entry => change(() => table.insert(entry, capacity)),
     get: async promptId => read([one.get(promptId)].filter(Boolean))[0],
     page: async (maxItems, offset) => {
-      const { from, count } = pageBounds(countOf(db), maxItems, offset)
+      const { from, count } = pageBounds(table.count(), maxItems, offset)
       return read(some.all(count, from))
     },
     find: async query => find(db, query),
-    remove: async promptIds => transact(db, () => remove(db, promptIds)),
+    remove: async promptIds => change(() => table.remove(promptIds)),
     clear: async () =>
-      transact(db, () => {
+      change(() => {
+        table.forget()
         db.exec('DELETE FROM outputs WHERE prompt_id IN (SELECT prompt_id FROM history)')
         db.exec('DELETE FROM history')
       }),

@@ -3,7 +3,7 @@ import { transact } from './transact.ts'
 import type { HistoryEntry } from '../history.ts'
 import { checkRoom, createBell, defaultRoom, usedBefore, type Job, type JobQueue, type Room } from '../queue.ts'
 import { createBatch, lightly } from './batch.ts'
-import { insertHistory } from './history.ts'
+import { historyTable } from './history.ts'
 
 /** A job may take the server down with it; one that did so this often is not tried again, or the server would never come up. */
 export const mostAttempts = 3
@@ -41,6 +41,7 @@ export function createSqlQueue(db: Database.Database, capacity: number, room = d
   const forgetOutputs = db.prepare('DELETE FROM outputs WHERE prompt_id = ?')
   const release = db.prepare("UPDATE jobs SET state = 'queued', attempt = attempt - 1 WHERE prompt_id = ? AND state = 'running'")
   const counter = createCounter(db)
+  const history = historyTable(db)
   const together = createBatch(db)
 
   const read = (rows: readonly unknown[]): Job[] => (rows as readonly Row[]).map(({ job }) => JSON.parse(job) as Job)
@@ -71,8 +72,11 @@ export function createSqlQueue(db: Database.Database, capacity: number, room = d
       }),
     finish: (promptId, entry) =>
       together(() => {
-        if (entry) insertHistory(db, entry, capacity)
+        if (entry) history.insert(entry, capacity)
         drop.run(promptId)
+      }).catch(error => {
+        history.forget()
+        throw error
       }),
     release: async promptId => {
       waiting.forget()
@@ -127,7 +131,7 @@ function recover(db: Database.Database, capacity: number): void {
     for (const { prompt_id, attempt, job } of stuck) {
       if (attempt < mostAttempts) db.prepare("UPDATE jobs SET state = 'queued' WHERE prompt_id = ?").run(prompt_id)
       else {
-        insertHistory(db, poisoned(JSON.parse(job) as Job, attempt), capacity)
+        historyTable(db).insert(poisoned(JSON.parse(job) as Job, attempt), capacity)
         db.prepare('DELETE FROM jobs WHERE prompt_id = ?').run(prompt_id)
       }
     }

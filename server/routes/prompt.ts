@@ -48,8 +48,8 @@ export function promptRoutes(router: Router, { runs, queue, store, disk, files, 
   /** Puts a checked graph into the queue; what is said of it is only true once it is kept. */
   const accept = async (body: z.infer<typeof submission>, checked: Checked, source: string | undefined): Promise<Job> => {
     await disk.check()
+    if (body.prompt_id && (await isKnown(body.prompt_id))) throw usedBefore(body.prompt_id)
     const promptId = body.prompt_id ?? randomUUID()
-    if (await isKnown(promptId)) throw usedBefore(promptId)
     const number = await numberFor(body)
     // Never kept: pages send the keys of paid services along.
     const extra = Object.entries(body.extra_data ?? {}).filter(([key]) => !isSecret(key))
