@@ -59,8 +59,8 @@ export async function assemble(
   const names = createNames(store.names, files)
   const keeper: Keeper = { shownNames: id => shownNames(names, id), claim: store.outputs.claim }
   const limits = { upload: options.uploadLimit ?? defaultLimits.upload }
-  const metrics = createMetrics({ queue, sockets: () => sockets! })
-  const runner = observed(makeRunner({ files, log, keeper }), { log, metrics, isKnown: type => catalog.has(type) })
+  const metrics = createMetrics({ queue, sockets: () => sockets!, figures: () => runner.figures() })
+  const runner: Runner = observed(makeRunner({ files, log, keeper }), { log, metrics, isKnown: type => catalog.has(type) })
   const disk = createDisk([path.resolve(options.data), roots.output[0]], options.minimumFreeDisk)
   const health = createHealth({ folder: path.resolve(options.data), reserve: disk.minimum, runner, store })
   const runs = createRuns({
