@@ -112,7 +112,7 @@ export function createDecodePool({
     })
   return {
     check: bytes => ask('check', bytes),
-    read: file => ask('read', file),
+    read: (file, most) => ask('read', file, most),
     convert: async (file, wanted) => {
       const { mime, bytes } = await ask<{ mime: string; bytes: Uint8Array }>('convert', file, wanted)
       return { mime, bytes: bufferOf(bytes) }

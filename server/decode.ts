@@ -28,8 +28,8 @@ export type Converted = { readonly mime: string; readonly bytes: Buffer }
 export type Decoders = {
   /** Decodes every pixel of an upload, to know that others will be able to. */
   check(bytes: Buffer): Promise<ImageFormat>
-  /** A picture file in sRGB or grey as stored, turned as EXIF says. */
-  read(file: string): Promise<Pixels>
+  /** A picture file in sRGB or grey as stored, turned as EXIF says; made smaller where it has more pixels than `most`. */
+  read(file: string, most?: number): Promise<Pixels & { readonly stored: Size }>
   /** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
   convert(file: string, wanted: Conversion): Promise<Converted>
   size(file: string): Promise<Size>
@@ -46,15 +46,16 @@ export const decoders: Decoders = {
     await openImage(bytes).stats()
     return format as ImageFormat
   }),
-  read: explained(async file => {
-    const { space } = await affordable(file)
+  read: explained(async (file, most) => {
+    const { space, autoOrient: stored } = await affordable(file)
     const grey = space === 'b-w' || space === 'grey16'
     const { data, info } = await openImage(file)
       .autoOrient()
+      .resize({ ...fitting(stored, most ?? Infinity), fit: 'fill' })
       .toColourspace(grey ? 'b-w' : 'srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
-    return { data, width: info.width, height: info.height, channels: info.channels }
+    return { data, width: info.width, height: info.height, channels: info.channels, stored }
   }),
   convert: explained(async (file, { preview, channel }) => {
     await affordable(file)
@@ -95,6 +96,13 @@ export const decoders: Decoders = {
       .png()
       .toBuffer()
   }),
+}
+
+/** The same shape with `most` pixels at most. */
+function fitting({ width, height }: Size, most: number): Size {
+  const scale = Math.min(1, Math.sqrt(most / (width * height)))
+  const shrunk = (side: number) => (scale === 1 ? side : Math.max(1, Math.floor(side * scale)))
+  return { width: shrunk(width), height: shrunk(height) }
 }
 
 /** What the header says, if that may be decoded. */

@@ -28,17 +28,25 @@ export const cutImage = (file: string, place: Region): Promise<Buffer> => decode
 /** PNG of a picture file whose opacity is that of another picture of the same size: what a mask editor sends back. */
 export const withAlphaOf = (file: string, mask: Buffer): Promise<Buffer> => decoder().mask(file, mask)
 
-/** A picture file as a node sees it: [1,H,W,C] 0…1 in sRGB with C = 1 or 3 as stored, turned as EXIF says, and its opacity [1,H,W,1]. */
-export async function decodeImage(file: string): Promise<{ image: Tensor; alpha: Tensor }> {
-  const { data, width: W, height: H, channels } = await decoder().read(file)
+/**
+ * Pixels of a picture that a node is given. As floats, with its mask, this many take half a gigabyte, and each node that makes a
+ * picture of them as much again; every network here wants a few thousand.
+ */
+export const mostPixels = 32 << 20
+
+/**
+ * A picture file as a node sees it: [1,H,W,C] 0…1 in sRGB with C = 1 or 3 as stored, turned as EXIF says, and 1 - its opacity
+ * [1,H,W]. One of more than `mostPixels` is made smaller; `stored` is its size then.
+ */
+export async function decodeImage(file: string): Promise<{ image: Tensor; mask: Tensor; stored?: Size }> {
+  const { data, width: W, height: H, channels, stored } = await decoder().read(file, mostPixels)
   const C = channels >= 3 ? 3 : 1
   const image = zeros([1, H, W, C])
-  const alpha = zeros([1, H, W, 1])
-  for (let i = 0; i < H * W; i++) {
-    for (let c = 0; c < C; c++) image.data[i * C + c] = data[i * channels + c] / 255
-    alpha.data[i] = channels > C ? data[i * channels + C] / 255 : 1
-  }
-  return { image, alpha }
+  const mask = zeros([1, H, W])
+  for (let i = 0; i < H * W; i++) for (let c = 0; c < C; c++) image.data[i * C + c] = data[i * channels + c] / 255
+  // The zeros of an opaque picture are never touched, and so take no memory.
+  if (channels > C) for (let i = 0; i < H * W; i++) mask.data[i] = 1 - data[i * channels + C] / 255
+  return { image, mask, ...((stored.width !== W || stored.height !== H) && { stored }) }
 }
 
 /** One picture [1,H,W,C] or [H,W,C], 0…1, as bytes; values outside are clamped, and what is not a number is black. */
