@@ -14,8 +14,8 @@ sharp.unblock({ operation: ['VipsForeignLoadPng', 'VipsForeignLoadJpeg', 'VipsFo
 sharp.cache(false)
 
 /** Opens a picture from outside. Broken and cut-off files are errors, not grey areas. */
-export const openImage = (source: string | Buffer): Sharp =>
-  sharp(source, { limitInputPixels: imageLimits.pixels, failOn: 'warning', pages: 1 })
+export const openImage = (source: string | Buffer, failOn: 'warning' | 'error' = 'warning'): Sharp =>
+  sharp(source, { limitInputPixels: imageLimits.pixels, failOn, pages: 1 })
 
 export type ImageFormat = 'png' | 'jpeg' | 'webp'
 /** 8 bits a channel, row by row. */
@@ -30,6 +30,8 @@ export type Decoders = {
   check(bytes: Buffer): Promise<ImageFormat>
   /** A picture file in sRGB or grey as stored, turned as EXIF says; made smaller where it has more pixels than `most`. */
   read(file: string, most?: number): Promise<Pixels & { readonly stored: Size }>
+  /** A picture file without its opacity, in sRGB, or grey for one channel, as training reads it (train/datasets/folder.ts). */
+  flat(file: string, channels: 1 | 3): Promise<Pixels>
   /** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
   convert(file: string, wanted: Conversion): Promise<Converted>
   size(file: string): Promise<Size>
@@ -56,6 +58,15 @@ export const decoders: Decoders = {
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
     return { data, width: info.width, height: info.height, channels: info.channels, stored }
+  }),
+  flat: explained(async (file, channels) => {
+    await affordable(file)
+    const opened = openImage(file, 'error').autoOrient().removeAlpha()
+    const { data, info } = await (channels === 1 ? opened.greyscale() : opened)
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true })
+    return { data, width: info.width, height: info.height, channels: info.channels }
   }),
   convert: explained(async (file, { preview, channel }) => {
     await affordable(file)

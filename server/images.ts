@@ -1,7 +1,7 @@
 import sharp, { type Region } from 'sharp'
 import { rows, tensor, zeros, type Tensor } from '../model/tensor.ts'
 import { createDecodePool, decodeScript } from './decode-pool.ts'
-import { decoders, type Conversion, type Converted, type Decoders, type ImageFormat, type Size } from './decode.ts'
+import { decoders, type Conversion, type Converted, type Decoders, type ImageFormat, type Pixels, type Size } from './decode.ts'
 import { FONT, fontFiles } from './fonts.ts'
 
 export { imageLimits, type ImageFormat } from './decode.ts'
@@ -18,6 +18,9 @@ export const checkImage = (bytes: Buffer): Promise<ImageFormat> => decoder().che
 
 /** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
 export const convertImage = (file: string, wanted: Conversion): Promise<Converted> => decoder().convert(file, wanted)
+
+/** A picture of a data set: without opacity, in sRGB or grey. */
+export const flatPicture = (file: string, channels: 1 | 3): Promise<Pixels> => decoder().flat(file, channels)
 
 /** Pixels of a picture file. */
 export const imageSize = (file: string): Promise<Size> => decoder().size(file)
