@@ -18,10 +18,11 @@ export async function ownPictures(
   info: CheckpointInfo,
   { name, count, signal }: { name: string; count: number; signal: AbortSignal },
 ): Promise<OwnPictures> {
-  const [{ checkPictures, facts }, { dataOf, firstOf }, { loadSplit }] = await Promise.all([
+  const [{ checkPictures, facts }, { dataOf, firstOf }, { loadSplit }, { flatPicture }] = await Promise.all([
     import('../analysis/data-set.ts'),
     import('../train/data-of.ts'),
     import('../train/datasets/load.ts'),
+    import('../server/decoding.ts'),
   ])
   const refuse = (why: string) => new BadRequest('no_data_set', `${why}. ${otherwise(name)}`, 422)
   if (typeof info.provenance.trainingConfig !== 'string')
@@ -30,7 +31,7 @@ export async function ownPictures(
     try {
       const config = firstOf(dataOf(info), split, count)
       checkConfig(config, info)
-      const found = await loadSplit(config, split, { signal, cache: false })
+      const found = await loadSplit(config, split, { signal, cache: false, decode: flatPicture })
       checkPictures(found, info)
       return found
     } catch (error) {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
@@ -6,6 +5,7 @@ import type { CheckpointSummary, DeviceReport } from '../server/protocol.ts'
 import type { RunningServer } from '../server/serve.ts'
 import { readConfiguration, withConfiguration } from './configuration.ts'
 import type { Settings } from './configuration-list.ts'
+import { openPage } from './open-page.ts'
 import { onStopSignals } from './signals.ts'
 import { workerScript } from './worker-script.ts'
 
@@ -29,11 +29,12 @@ async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
       resolve()
     }, 1)
   })
-  if (settings.open) openPage(server.url)
+  const closePage = settings.open ? await openPage(server.url, settings.data) : async () => {}
   await Promise.race([stopped, introduce(server, token).catch((error: Error) => process.stderr.write(`${error.message}\n`))])
   await stopped
   // What hangs in spite of everything must not keep a supervisor waiting.
   setTimeout(() => process.exit(1), (grace + 20) * 1000).unref()
+  await closePage().catch(() => {})
   await server.close({ grace: grace * 1000 })
   // A fetch of `introduce` or a page that is being opened may still hold the event loop.
   process.exit(0)
@@ -123,12 +124,4 @@ async function becomes<T>(look: () => Promise<T>, holds: (value: T) => boolean):
     if (holds(value)) return value
     await sleep(100, undefined, { ref: false })
   }
-}
-
-/** The system's own way to open a page; where there is none, the address has been printed. */
-function openPage(url: string): void {
-  const [program, ...args] = { darwin: ['open'], win32: ['cmd', '/c', 'start', '""'] }[process.platform as string] ?? ['xdg-open']
-  spawn(program, [...args, url], { stdio: 'ignore', detached: true })
-    .on('error', () => process.stderr.write(`--open: ${program} could not be started; open the address yourself\n`))
-    .unref()
 }

@@ -44,10 +44,14 @@ export function createSources(): Sources {
         throw new Error(
           `there is no data set "${set}"; choose one of ${Object.keys(faces).join(', ')}, or put a folder of pictures into data/datasets`,
         )
-      const { folderDataSet } = await import('../train/datasets/folder.ts')
+      const [{ folderDataSet }, { flatPicture }] = await Promise.all([
+        import('../train/datasets/folder.ts'),
+        import('../server/decoding.ts'),
+      ])
       const channels = image.channels === 1 ? 1 : 3
       const attributes = await attributesIn(folder)
-      const { data } = await folderDataSet({ path: folder, attributes, size, channels, test: count, seed })
+      const options = { path: folder, attributes, size, channels, test: count, seed } as const
+      const { data } = await folderDataSet(options, { decode: flatPicture, signal: hooks.signal })
       const found = { ...data.test, name: set }
       others.set(found, { ...data.train, name: set })
       return found

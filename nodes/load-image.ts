@@ -1,4 +1,3 @@
-import { map } from '../model/tensor.ts'
 import { defineNode } from './node.ts'
 
 /** As ComfyUI's: a file of the input folder (or, as "a.png [output]", of another), its picture and 1 - alpha as a mask. */
@@ -15,7 +14,10 @@ export default defineNode({
   },
   fingerprint: async ({ image }, files) => (image ? files.hash('input', image) : ''),
   async run({ image: name }, context) {
-    const { image, alpha } = await context.readImage(name)
-    return { image, mask: map({ shape: alpha.shape.slice(0, 3), data: alpha.data }, a => 1 - a) }
+    const { image, mask, stored } = await context.readImage(name)
+    if (!stored) return { image, mask }
+    const [, height, width] = image.shape
+    const note = `${name} has ${stored.width}×${stored.height} pixels, more than can be worked on; it was made smaller, to ${width}×${height}`
+    return { image, mask, ui: { text: [note] } }
   },
 })

@@ -55,8 +55,15 @@ export type Context = {
   checkpoint(name: string): Promise<Patronus>
   /** An Inception-v3 that the user put into the inception folder, by its file name. Whoever asks for it disposes it. */
   inception(name: string): Promise<FeatureNetwork>
-  /** An image from the input folder: [1,H,W,C] 0…1, C as stored (1, 3), and its opacity [1,H,W,1]. */
-  readImage(name: string): Promise<{ image: Tensor; alpha: Tensor }>
+  /**
+   * An image from the input folder: [1,H,W,C] 0…1, C as stored (1, 3), and 1 - its opacity, [1,H,W]. A very large one comes made smaller;
+   * `stored` is its own size then, and its reader says so to people.
+   */
+  readImage(name: string): Promise<{
+    image: Tensor
+    mask: Tensor
+    stored?: { readonly width: number; readonly height: number }
+  }>
   /** Writes one PNG per image of the batch, with prompt and workflow inside; `prefix` may hold folders. */
   saveImages(images: Tensor, options: { type: 'output' | 'temp'; prefix?: string }): Promise<SavedImage[]>
   /** Sends the pictures of a batch to whoever asked for the run, as frames of this node: each of them, and none to a file. */

@@ -123,7 +123,11 @@ const guarded =
     url.searchParams.delete('token')
     response.cookie(cookieName, token, { httpOnly: true, sameSite: 'strict', path: '/' })
     if (url.pathname !== '/') return next()
-    response.redirect(303, url.pathname + url.search)
+    const rest = url.pathname + url.search
+    if (request.headers['sec-fetch-site'] !== 'cross-site') return response.redirect(303, rest)
+    // A strict cookie does not go along when a page of elsewhere, as a file on the disk, led here; from a page of ours it does.
+    safeHeaders(request, response, () => {})
+    response.type('html').send(`<!doctype html><meta http-equiv="refresh" content="0;url=${rest.replaceAll('&', '&amp;')}">\n`)
   }
 
 const safeHeaders: RequestHandler = (request, response, next) => {

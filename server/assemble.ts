@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Logger } from 'pino'
 import type { Catalog } from '../nodes/node.ts'
@@ -21,7 +21,7 @@ import { createRuns } from './runs.ts'
 import type { ServeOptions } from './serve.ts'
 import { createSockets, type Sockets } from './socket.ts'
 import type { Storage } from './storage.ts'
-import { sweepDrafts } from './whole-files.ts'
+import { makeFolder, sweepDrafts } from './whole-files.ts'
 
 /** What runs the graphs; made once the folders are known. */
 export type MakeRunner = (parts: { files: Files; log: Logger; keeper: Keeper }) => Runner
@@ -59,8 +59,8 @@ export async function assemble(
   const names = createNames(store.names, files)
   const keeper: Keeper = { shownNames: id => shownNames(names, id), claim: store.outputs.claim }
   const limits = { upload: options.uploadLimit ?? defaultLimits.upload }
-  const metrics = createMetrics({ queue, sockets: () => sockets! })
-  const runner = observed(makeRunner({ files, log, keeper }), { log, metrics, isKnown: type => catalog.has(type) })
+  const metrics = createMetrics({ queue, sockets: () => sockets!, figures: () => runner.figures() })
+  const runner: Runner = observed(makeRunner({ files, log, keeper }), { log, metrics, isKnown: type => catalog.has(type) })
   const disk = createDisk([path.resolve(options.data), roots.output[0]], options.minimumFreeDisk)
   const health = createHealth({ folder: path.resolve(options.data), reserve: disk.minimum, runner, store })
   const runs = createRuns({
@@ -99,7 +99,7 @@ async function prepareFolders({ data, checkpoints, workflows }: ServeOptions): P
   const names = ['input', 'output', 'temp', 'user', 'datasets', 'artefacts', 'inception']
   const [input, output, temp, user, datasets, artefacts, inception] = names.map(name => path.resolve(data, name))
   await rm(temp, { recursive: true, force: true })
-  await Promise.all([input, output, temp, user, datasets, artefacts, inception].map(folder => mkdir(folder, { recursive: true })))
+  await Promise.all([input, output, temp, user, datasets, artefacts, inception].map(makeFolder))
   const shipped = path.resolve(workflows)
   return {
     input: [input, path.join(shipped, 'images')],

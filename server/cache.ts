@@ -16,6 +16,8 @@ export type Cache = {
   /** Drops results that hold `value` among their outputs (a checkpoint that is about to be unloaded). */
   forget(value: unknown): void
   clear(): void
+  /** Bytes of what it holds. */
+  size(): number
 }
 
 /** Keeps the most recently used results within both bounds; the newest always stays, however large. */
@@ -54,6 +56,7 @@ export function createCache({ entries = 256, bytes = 768 << 20 } = {}): Cache {
       results.clear()
       total = 0
     },
+    size: () => total,
   }
 }
 

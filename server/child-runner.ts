@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import type { CatalogOptions } from '../nodes/index.ts'
 import { reply, type Question, type Reply } from './ask.ts'
+import type { Figures } from './figures.ts'
 import type { Outcome } from './executor.ts'
 import type { Roots } from './files.ts'
 import type { Floating } from './floating.ts'
@@ -37,6 +38,7 @@ export type FromWorker =
       /** When there are previews among them: to be answered with `taken`. */
       readonly batch?: number
     }
+  | { readonly type: 'figures'; readonly figures: Figures }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | { readonly type: 'done'; readonly promptId: string; readonly outcome: Outcome }
   | { readonly type: 'suggested'; readonly id: number; readonly answer: Answer }
@@ -116,6 +118,7 @@ export function createChildRunner({
   /** Suggestions that are waited for. */
   const asked = new Map<number, Asked>()
   let report: DeviceReport = { device: 'unknown', report: '', worker: 'starting' }
+  let figures: Figures | undefined
   let readiness = createGate()
 
   const post = (message: ToWorker) => {
@@ -142,7 +145,7 @@ export function createChildRunner({
   }
   const ended = async (which: ChildProcess, how: string) => {
     if (child !== which) return
-    child = undefined
+    child = figures = undefined
     // A worker that cannot even start must not let jobs wait for ever: the next one is given to it, fails and says why.
     readiness.open()
     forsake(how)
@@ -211,6 +214,7 @@ export function createChildRunner({
     post({ type: 'told', id, reply: await reply(keeper, question) })
   const hear = (message: FromWorker) => {
     if (message.type === 'device') heardDevice(message.report)
+    else if (message.type === 'figures') figures = message.figures
     else if (message.type === 'ask') void answerQuestion(message)
     else if (message.type === 'suggested') answer(message)
     else if (message.type === 'fault') heardFault(message)
@@ -255,6 +259,7 @@ export function createChildRunner({
       }),
     free: what => post({ type: 'free', what }),
     device: () => report,
+    figures: () => figures,
     close: async () => {
       closing = true
       readiness.open()

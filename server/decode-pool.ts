@@ -112,7 +112,8 @@ export function createDecodePool({
     })
   return {
     check: bytes => ask('check', bytes),
-    read: file => ask('read', file),
+    read: (file, most) => ask('read', file, most),
+    flat: (file, channels) => ask('flat', file, channels),
     convert: async (file, wanted) => {
       const { mime, bytes } = await ask<{ mime: string; bytes: Uint8Array }>('convert', file, wanted)
       return { mime, bytes: bufferOf(bytes) }

@@ -14,8 +14,8 @@ sharp.unblock({ operation: ['VipsForeignLoadPng', 'VipsForeignLoadJpeg', 'VipsFo
 sharp.cache(false)
 
 /** Opens a picture from outside. Broken and cut-off files are errors, not grey areas. */
-export const openImage = (source: string | Buffer): Sharp =>
-  sharp(source, { limitInputPixels: imageLimits.pixels, failOn: 'warning', pages: 1 })
+export const openImage = (source: string | Buffer, failOn: 'warning' | 'error' = 'warning'): Sharp =>
+  sharp(source, { limitInputPixels: imageLimits.pixels, failOn, pages: 1 })
 
 export type ImageFormat = 'png' | 'jpeg' | 'webp'
 /** 8 bits a channel, row by row. */
@@ -28,8 +28,10 @@ export type Converted = { readonly mime: string; readonly bytes: Buffer }
 export type Decoders = {
   /** Decodes every pixel of an upload, to know that others will be able to. */
   check(bytes: Buffer): Promise<ImageFormat>
-  /** A picture file in sRGB or grey as stored, turned as EXIF says. */
-  read(file: string): Promise<Pixels>
+  /** A picture file in sRGB or grey as stored, turned as EXIF says; made smaller where it has more pixels than `most`. */
+  read(file: string, most?: number): Promise<Pixels & { readonly stored: Size }>
+  /** A picture file without its opacity, in sRGB, or grey for one channel, as training reads it (train/datasets/folder.ts). */
+  flat(file: string, channels: 1 | 3): Promise<Pixels>
   /** Smaller or partial forms of a stored picture that `/view` can be asked for (spec/comfyui.md 1.8). */
   convert(file: string, wanted: Conversion): Promise<Converted>
   size(file: string): Promise<Size>
@@ -46,12 +48,22 @@ export const decoders: Decoders = {
     await openImage(bytes).stats()
     return format as ImageFormat
   }),
-  read: explained(async file => {
-    const { space } = await affordable(file)
+  read: explained(async (file, most) => {
+    const { space, autoOrient: stored } = await affordable(file)
     const grey = space === 'b-w' || space === 'grey16'
     const { data, info } = await openImage(file)
       .autoOrient()
+      .resize({ ...fitting(stored, most ?? Infinity), fit: 'fill' })
       .toColourspace(grey ? 'b-w' : 'srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true })
+    return { data, width: info.width, height: info.height, channels: info.channels, stored }
+  }),
+  flat: explained(async (file, channels) => {
+    await affordable(file)
+    const opened = openImage(file, 'error').autoOrient().removeAlpha()
+    const { data, info } = await (channels === 1 ? opened.greyscale() : opened)
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
     return { data, width: info.width, height: info.height, channels: info.channels }
@@ -95,6 +107,13 @@ export const decoders: Decoders = {
       .png()
       .toBuffer()
   }),
+}
+
+/** The same shape with `most` pixels at most. */
+function fitting({ width, height }: Size, most: number): Size {
+  const scale = Math.min(1, Math.sqrt(most / (width * height)))
+  const shrunk = (side: number) => (scale === 1 ? side : Math.max(1, Math.floor(side * scale)))
+  return { width: shrunk(width), height: shrunk(height) }
 }
 
 /** What the header says, if that may be decoded. */

@@ -1,7 +1,7 @@
 import type { Region } from 'sharp'
 import { zeros, type Tensor } from '../model/tensor.ts'
 import { createDecodePool, decodeScript } from './decode-pool.ts'
-import type { Conversion, Converted, Decoders, ImageFormat, Size } from './decode.ts'
+import type { Conversion, Converted, Decoders, ImageFormat, Pixels, Size } from './decode.ts'
 
 /** Where pictures from outside are decoded: in processes of their own, started with the first one; from sources, in this one. */
 let chosen: Promise<Decoders> | undefined
@@ -18,6 +18,9 @@ export const checkImage = async (bytes: Buffer): Promise<ImageFormat> => (await 
 export const convertImage = async (file: string, wanted: Conversion): Promise<Converted> =>
   (await decoder()).convert(file, wanted)
 
+/** A picture of a data set: without opacity, in sRGB or grey. */
+export const flatPicture = async (file: string, channels: 1 | 3): Promise<Pixels> => (await decoder()).flat(file, channels)
+
 /** Pixels of a picture file. */
 export const imageSize = async (file: string): Promise<Size> => (await decoder()).size(file)
 
@@ -27,15 +30,23 @@ export const cutImage = async (file: string, place: Region): Promise<Buffer> => 
 /** PNG of a picture file whose opacity is that of another picture of the same size: what a mask editor sends back. */
 export const withAlphaOf = async (file: string, mask: Buffer): Promise<Buffer> => (await decoder()).mask(file, mask)
 
-/** A picture file as a node sees it: [1,H,W,C] 0…1 in sRGB with C = 1 or 3 as stored, turned as EXIF says, and its opacity [1,H,W,1]. */
-export async function decodeImage(file: string): Promise<{ image: Tensor; alpha: Tensor }> {
-  const { data, width: W, height: H, channels } = await (await decoder()).read(file)
+/**
+ * Pixels of a picture that a node is given. As floats, with its mask, this many take half a gigabyte, and each node that makes a
+ * picture of them as much again; every network here wants a few thousand.
+ */
+export const mostPixels = 32 << 20
+
+/**
+ * A picture file as a node sees it: [1,H,W,C] 0…1 in sRGB with C = 1 or 3 as stored, turned as EXIF says, and 1 - its opacity
+ * [1,H,W]. One of more than `mostPixels` is made smaller; `stored` is its size then.
+ */
+export async function decodeImage(file: string): Promise<{ image: Tensor; mask: Tensor; stored?: Size }> {
+  const { data, width: W, height: H, channels, stored } = await (await decoder()).read(file, mostPixels)
   const C = channels >= 3 ? 3 : 1
   const image = zeros([1, H, W, C])
-  const alpha = zeros([1, H, W, 1])
-  for (let i = 0; i < H * W; i++) {
-    for (let c = 0; c < C; c++) image.data[i * C + c] = data[i * channels + c] / 255
-    alpha.data[i] = channels > C ? data[i * channels + C] / 255 : 1
-  }
-  return { image, alpha }
+  const mask = zeros([1, H, W])
+  for (let i = 0; i < H * W; i++) for (let c = 0; c < C; c++) image.data[i * C + c] = data[i * channels + c] / 255
+  // The zeros of an opaque picture are never touched, and so take no memory.
+  if (channels > C) for (let i = 0; i < H * W; i++) mask.data[i] = 1 - data[i * channels + C] / 255
+  return { image, mask, ...((stored.width !== W || stored.height !== H) && { stored }) }
 }

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { BadRequest } from './problem.ts'
+import { makeFolder } from './whole-files.ts'
 
 /** The folders a file name from outside may point into. */
 export type Kind = 'input' | 'output' | 'temp' | 'user' | 'checkpoints' | 'workflows' | 'datasets' | 'artefacts' | 'inception'
@@ -114,7 +115,7 @@ async function placeFor(roots: Roots, kind: Kind, name: string): Promise<string>
   const there = await lstat(file).catch(() => undefined)
   if (there?.isSymbolicLink()) throw escaped(kind, name)
   if (there?.isDirectory()) throw new BadRequest('bad_file_name', `"${name}" is a folder; give the name of a file`)
-  await mkdir(path.dirname(file), { recursive: true })
+  await makeFolder(path.dirname(file))
   return file
 }
 

@@ -3,6 +3,7 @@ import type { RequestHandler } from 'express'
 import type { Metrics } from './metrics.ts'
 import { problemBody } from './problem.ts'
 import type { Runner } from './runner.ts'
+import { seldom } from './seldom.ts'
 import type { Store } from './store.ts'
 
 /** Whether this server should be sent work, and why not. */
@@ -58,19 +59,6 @@ export function createHealth({ folder, reserve, runner, store }: HealthParts): H
  * a page that is loaded again and again, is told what was found last. Bad news is looked at again sooner.
  */
 const between = (found: readonly string[]): number => (found.length > 0 ? 1000 : 5000)
-
-/** Looks again when what was found is older than `keep` of it, ms; whoever asks meanwhile waits for the same look. */
-function seldom<T>(look: () => Promise<T>, keep: (found: T) => number): () => Promise<T> {
-  let last: Promise<T> | undefined
-  let until = 0
-  return () => {
-    if (last && performance.now() < until) return last
-    until = Infinity
-    last = look()
-    void last.then(found => (until = performance.now() + keep(found)))
-    return last
-  }
-}
 
 /** What keeps files from being written into `folder`; root may write where the disk itself may not be written. */
 export async function diskProblems(folder: string, reserve: number): Promise<string[]> {

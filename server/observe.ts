@@ -30,9 +30,12 @@ export const observed = (runner: Runner, { log, metrics, isKnown }: Observer): R
       metrics.nodeRan(isKnown(classType) ? classType : 'other', ms / 1000)
       mine.debug({ node_id, class_type: classType, ms: Math.round(ms) }, 'node ran')
     })
+    const steps = countSteps()
     const { status, outputs } = await runner.run(job, event => {
       if (event.kind === 'message') {
         nodes.hear(event.message)
+        metrics.stepped(steps(event.message))
+        if (event.message.type === 'execution_error' && event.message.data.exception_type === 'WorkerLost') metrics.jobStalled()
         if (event.message.type === 'execution_error') mine.info(errorFields(event.message.data), 'job failed')
       }
       return on(event)
@@ -60,6 +63,18 @@ const errorFields = ({ node_id, node_type, exception_type, exception_message }: 
   exception_type,
   exception_message,
 })
+
+/** How many steps each message tells of; bars say how far they are. One that begins again is at its first steps. */
+function countSteps(): (message: ServerMessage) => number {
+  const reached = new Map<string, number>()
+  return message => {
+    if (message.type !== 'progress') return 0
+    const { node, value } = message.data
+    const before = reached.get(node) ?? 0
+    reached.set(node, value)
+    return value >= before ? value - before : value
+  }
+}
 
 /** A node runs from its `executing` until a `progress_state` says otherwise, at the latest until the run ends. */
 function watchNodes(ran: (id: string, ms: number) => void) {

@@ -35,6 +35,8 @@ export type JobQueue = {
   /** In no particular order. */
   pending(): Promise<readonly Job[]>
   running(): Promise<readonly Job[]>
+  /** Jobs that were running when the process before this one died. */
+  readonly stalled: number
   /** How many there are, without reading them. */
   count(): Promise<{ readonly pending: number; readonly running: number }>
   /** Whether a job of that id waits or runs. */
@@ -111,6 +113,7 @@ export function createMemoryQueue(store: Pick<Store, 'add'>, room = defaultRoom)
       if (job) waiting.unshift(job)
       bell.ring()
     },
+    stalled: 0,
     pending: async () => [...waiting],
     running: async () => [...running.values()],
     count: async () => ({ pending: waiting.length, running: running.size }),

@@ -1,5 +1,6 @@
 import type { NameSuggestions } from '../analysis/name-suggestions.ts'
 import type { Outcome } from './executor.ts'
+import type { Figures } from './figures.ts'
 import type { PreviewFrame } from './frames.ts'
 import type { DeviceReport, ServerMessage } from './protocol.ts'
 import type { Job } from './queue.ts'
@@ -24,5 +25,7 @@ export type Runner = {
   /** Gives memory back before the next job: loaded checkpoints, remembered results. */
   free(what: { readonly models?: boolean; readonly results?: boolean }): void
   device(): DeviceReport
+  /** As last told; undefined while nobody is there to tell. */
+  figures(): Figures | undefined
   close(): Promise<void>
 }

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { lockFolder } from './database/lock.ts'
 import { closeDatabase, databaseFile, openDatabase } from './database/open.ts'
@@ -10,7 +9,7 @@ import { createSqlRows } from './database/workflows.ts'
 import { createMemoryQueue, defaultRoom, type JobQueue } from './queue.ts'
 import { createSavedWorkflows, type SavedWorkflows } from './saved-workflows.ts'
 import { createMemoryStore, historyCapacity, type Store } from './store.ts'
-import { diskError } from './whole-files.ts'
+import { diskError, makeFolder, syncFolder } from './whole-files.ts'
 
 export type Storage = {
   readonly store: Store
@@ -49,6 +48,8 @@ export async function openStorage({
       return { store, queue: createMemoryQueue(store, room), close: async () => lock.release() }
     }
     const db = openDatabase(databaseFile(data))
+    // The database syncs what is in its files; that they are there is the folder's to remember.
+    await syncFolder(data)
     const [store, queue] = [createSqlStore(db, capacity), createSqlQueue(db, capacity, room)]
     await takeOldFiles(db, path.join(data, 'user'), tell)
     takeOldWorkflows(store.workflows, path.join(data, 'user'), tell)
@@ -100,7 +101,7 @@ function lockIfFree(data: string) {
 async function lockData(data: string) {
   const problem = (why: string, cause: unknown) =>
     new Error(`The data folder ${data} cannot be written: ${why}; choose another folder with --data`, { cause })
-  await mkdir(data, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(data).catch((error: unknown) => {
     throw problem((diskError(error, path.basename(data)) as Error).message, error)
   })
   try {

@@ -1,4 +1,4 @@
-import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 /** A file under its draft name; hidden, so that no list shows it. Two writers of one file, even in one process, have two drafts. */
@@ -27,8 +27,15 @@ export async function writeWhole(file: string, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** The new name itself must outlive a power cut. Not every system can open a folder; there the rename is all there is. */
-async function syncFolder(folder: string): Promise<void> {
+/** A folder and what is above it, made where it is missing, so that it is on the disk when this resolves. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  for (let made = folder; made.length >= first.length; made = path.dirname(made)) await syncFolder(path.dirname(made))
+}
+
+/** A new name itself must outlive a power cut. Not every system can open a folder; there the rename is all there is. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined)
   await handle?.sync().catch(() => {})
   await handle?.close()

@@ -13,6 +13,9 @@ import type { Runner } from './runner.ts'
 import type { Sources } from './sources.ts'
 import { createWorker } from './worker.ts'
 
+/** While a graph runs for long, and after what ran between graphs, ms. */
+const figuresEvery = 5000
+
 /** The worker process: hears jobs over IPC, runs them, tells what happens. Ends with its parent. Called once, by the program's own entry. */
 export function runWorkerProcess(sources: Sources, plugins: readonly Plugin[] = []): void {
   let worker: Runner | undefined
@@ -42,6 +45,17 @@ export function runWorkerProcess(sources: Sources, plugins: readonly Plugin[] = 
       onDevice: report => say({ type: 'device', report }),
     })
   }
+
+  let told = ''
+  /** What they were is not told again. */
+  const tellFigures = () => {
+    const figures = worker?.figures()
+    const now = JSON.stringify(figures)
+    if (!figures || now === told) return
+    told = now
+    say({ type: 'figures', figures })
+  }
+  setInterval(tellFigures, figuresEvery).unref()
 
   const outbox = createOutbox((events, batch) => say({ type: 'events', events, ...(batch !== undefined && { batch }) }))
 
@@ -75,6 +89,7 @@ export function runWorkerProcess(sources: Sources, plugins: readonly Plugin[] = 
     running--
     if (isLeaving) return
     outbox.flush()
+    tellFigures()
     say({ type: 'done', promptId: job.promptId, outcome })
     leaveIfSpent()
   }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { withNames } from '../analysis/naming.ts'
 import type { FeatureNetwork } from '../engine/inception.ts'
+import { liveTensors } from '../engine/live-tensors.ts'
 import type { Patronus } from '../engine/patronus.ts'
 import { zeros } from '../model/tensor.ts'
 import type { Catalog } from '../nodes/node.ts'
@@ -123,6 +124,7 @@ export function createWorker({
       if (!current) void tidy()
     },
     device: () => report,
+    figures: () => ({ modelBytes: checkpoints.bytes(), resultBytes: cache.size(), tensors: liveTensors() }),
     close: async () => {
       current?.abort.abort(new Error('The server stops'))
       stopping.abort(new Error('The server stops'))
@@ -201,6 +203,7 @@ async function stepOnce(patronus: Patronus): Promise<void> {
 
 type Loaded = {
   readonly stamp: string
+  readonly size: number
   readonly patronus: Promise<Patronus>
   /** The same networks under the names that were given, by those names: a new name loads nothing again. */
   readonly named: Map<string, Patronus>
@@ -228,11 +231,12 @@ function createCheckpoints(files: Files, load: WorkerParts['load'], unloading: (
       // Used last, stands last. The old version of a changed file may still be in use; it is unloaded after the job.
       loaded.delete(name)
       if (known && known.stamp !== stamp) loaded.set(`${name}\0${known.stamp}`, known)
-      const entry = known?.stamp === stamp ? known : { stamp, patronus: load(file), named: new Map() }
+      const entry = known?.stamp === stamp ? known : { stamp, size, patronus: load(file), named: new Map() }
       loaded.set(name, entry)
       entry.patronus.catch(() => loaded.delete(name))
       return underNames(entry, await namesOf())
     },
+    bytes: () => [...loaded.values()].reduce((sum, { size }) => sum + size, 0),
     keep: async (count: number) => {
       // Out of the list at once: a job that begins while one is being unloaded must not be given it.
       const old = [...loaded].slice(0, Math.max(0, loaded.size - count))

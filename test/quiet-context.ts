@@ -75,7 +75,7 @@ export function quietContext(
   return { context, heard }
 }
 
-async function readPng(path: string): Promise<{ image: Tensor; alpha: Tensor }> {
+async function readPng(path: string): Promise<{ image: Tensor; mask: Tensor }> {
   const { data, info } = await sharp(await readFile(path))
     .ensureAlpha()
     .raw()
@@ -83,12 +83,12 @@ async function readPng(path: string): Promise<{ image: Tensor; alpha: Tensor }> 
   return fromBytes(data, info.width, info.height, info.channels)
 }
 
-function fromBytes(data: Uint8Array, width: number, height: number, channels: number): { image: Tensor; alpha: Tensor } {
+function fromBytes(data: Uint8Array, width: number, height: number, channels: number): { image: Tensor; mask: Tensor } {
   const image = zeros([1, height, width, 3])
-  const alpha = zeros([1, height, width, 1])
+  const mask = zeros([1, height, width])
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) image.data[i * 3 + c] = data[i * channels + c] / 255
-    alpha.data[i] = data[i * channels + 3] / 255
+    mask.data[i] = 1 - data[i * channels + 3] / 255
   }
-  return { image, alpha }
+  return { image, mask }
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -175,6 +175,33 @@ whenBuilt('the worker process', () => {
     const next = await submit(server, sampling(3, 4), { client_id: client.id })
     await client.done(next.body.prompt_id)
     expect(client.heard.some(one => one.type === 'execution_success' && one.data.prompt_id === next.body.prompt_id)).toBe(true)
+    await client.close()
+  })
+
+  test('what it holds is in the metrics: as much as the loaded file has, no tensor more after a run, and nothing once it died', async () => {
+    const metric = async (name: string) => {
+      const text = await (await fetch(`${server.origin}/metrics`)).text()
+      const found = new RegExp(`^${name} (.*)$`, 'm').exec(text)
+      return found && Number(found[1])
+    }
+    const client = await connect(server)
+    const run = async (seed: number) =>
+      client.done((await submit(server, sampling(2, seed), { client_id: client.id })).body.prompt_id)
+    await run(50)
+    const { size } = await stat(path.join(server.data, 'checkpoints/tiny.safetensors'))
+    expect(await metric('model_cache_bytes')).toBe(size)
+    const [tensors, results] = [await metric('tensors_live'), await metric('result_cache_bytes')]
+    await run(51)
+    expect(await metric('tensors_live')).toBe(tensors)
+    expect(await metric('result_cache_bytes')).toBeGreaterThan(results!)
+    const stalled = await metric('stalled_jobs_total')
+    await submit(server, sampling(1000, 52), { client_id: client.id })
+    await client.until(one => one.type === 'progress' && one.data.max === 1000)
+    process.kill(childPid, 'SIGKILL')
+    await client.until(one => one.type === 'execution_error')
+    expect([await metric('model_cache_bytes'), await metric('tensors_live')]).toEqual([null, null])
+    expect(await metric('stalled_jobs_total')).toBe(stalled! + 1)
+    await becomes(async () => (await metric('model_cache_bytes')) === size)
     await client.close()
   })
 

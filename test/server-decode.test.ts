@@ -1,12 +1,15 @@
 /** Pictures are decoded in processes that may be lost (server/decode-pool.ts). The real program of dist/, and stand-ins that misbehave. */
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
+import { countOf } from '../analysis/data-set.ts'
 import { createDecodePool } from '../server/decode-pool.ts'
 import { decoders } from '../server/decode.ts'
 import { webpFrames } from '../server/webp-frames.ts'
+import { folderDataSet } from '../train/datasets/folder.ts'
 import { pngOf } from './server-parts.ts'
 
 const script = path.join(__dirname, '../dist/server/decode-process.js')
@@ -46,11 +49,67 @@ whenBuilt('the real decoder process', () => {
     pool.close()
   })
 
+  test('reads a folder of pictures as training does: grey, turned, transparent and deep ones, too', async () => {
+    const pictures = await mkdtemp(path.join(folder, 'set-'))
+    const colours = sharp(await pngOf(30, 20))
+    await colours.clone().png().toFile(path.join(pictures, 'colour.png'))
+    await colours.clone().jpeg().withMetadata({ orientation: 6 }).toFile(path.join(pictures, 'turned.jpg'))
+    await colours.clone().greyscale().toColourspace('b-w').png().toFile(path.join(pictures, 'grey.png'))
+    await colours.clone().ensureAlpha(0.3).webp({ lossless: true }).toFile(path.join(pictures, 'clear.webp'))
+    await colours.clone().toColourspace('rgb16').png().toFile(path.join(pictures, 'deep.png'))
+    await writeFile(path.join(pictures, 'broken.png'), (await pngOf(9, 9)).subarray(0, 60))
+    const pool = createDecodePool({ script })
+    for (const channels of [1, 3] as const) {
+      const options = { path: pictures, size: 8, channels, test: 2, seed: 1 }
+      const [here, there] = [await folderDataSet(options), await folderDataSet(options, { decode: pool.flat })]
+      expect(there.data).toEqual(here.data)
+      expect(there.skipped.map(({ file }) => file)).toEqual(['broken.png'])
+      expect(countOf(there.data.train) + countOf(there.data.test)).toBe(5)
+    }
+    pool.close()
+  })
+
+  // Only there a process can be asked for its children.
+  const onLinux = process.platform === 'linux' ? test : test.skip
+  onLinux(
+    'is what decodes when a graph asks for a folder of pictures',
+    async () => {
+      const pictures = await mkdtemp(path.join(folder, 'asked-'))
+      for (const name of ['a.png', 'b.png']) await writeFile(path.join(pictures, name), await pngOf(9, 9))
+      // Run where it runs, in a process over dist/: decoders are its children.
+      const program = `
+      const { createSources } = await import(${JSON.stringify(path.join(__dirname, '../dist/cli/sources.js'))})
+      const request = { set: 'mine', count: 1, seed: 1, image: { height: 8, width: 8, channels: 3 } }
+      const hooks = { signal: new AbortController().signal, progress: () => {} }
+      const found = await createSources().dataSet(request, ${JSON.stringify(pictures)}, hooks)
+      const { readFileSync } = await import('node:fs')
+      const children = readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim().split(' ')
+      const programs = children.map(id => readFileSync('/proc/' + id + '/cmdline', 'utf8'))
+      console.log(JSON.stringify([found.shape, programs.filter(text => text.includes('decode-process.js')).length]))
+      process.exit(0)`
+      const out = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+      expect(JSON.parse(out)).toEqual([[8, 8, 3], 1])
+    },
+    30_000,
+  )
+
   test('is ended when it takes more memory than it may', async () => {
     const pool = createDecodePool({ script, bytes: 1 << 20 })
     expect(await refusal(pool.check(await pngOf(4000, 4000)))).toEqual([413, 'image_too_costly', expect.stringMatching(/1 MB/)])
     pool.close()
   }, 30_000)
+})
+
+test('a picture of a data set that kills its decoder is left out, and the others are read', async () => {
+  const pictures = await mkdtemp(path.join(folder, 'hostile-'))
+  for (const name of ['a.png', 'evil.png', 'z.png']) await writeFile(path.join(pictures, name), '')
+  const code = `if (task.given[0].endsWith('evil.png')) return process.exit(3)
+    process.send({ value: { data: new Uint8Array(12), width: 2, height: 2, channels: 3 } })`
+  const pool = createDecodePool({ script: await standIn('evil', code) })
+  const { data, skipped } = await folderDataSet({ path: pictures, size: 2, channels: 3, test: 1, seed: 1 }, { decode: pool.flat })
+  expect(countOf(data.train) + countOf(data.test)).toBe(2)
+  expect(skipped).toEqual([{ file: 'evil.png', reason: expect.stringMatching(/the decoder ended with 3/) }])
+  pool.close()
 })
 
 test('a picture that is decoded for ever is given up, and the next one has a new process', async () => {

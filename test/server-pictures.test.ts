@@ -1,5 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import sharp from 'sharp'
+import { catalog } from '../nodes/index.ts'
+import { mostPixels } from '../server/decoding.ts'
 import { connect, getJson, pngOf, submit, testServer, type TestServer } from './server-parts.ts'
 
 /** Which pictures a graph may name, and what becomes of them on the way to a node. */
@@ -54,3 +58,38 @@ test('a picture of the output or temp folder is loaded by its name with the fold
     expect(server.counts.LoadImage).toBe(before + 2)
   }
 })
+
+test.each([
+  ['4096² pixels keep their size', [4096, 4096], undefined, 1],
+  ['more than a node is given are made fewer, in the same shape, and the node says so', [8000, 5000], /^big\.png has 8000×5000 pixels, .* to \d+×\d+$/, 1], // prettier-ignore
+  ['a turned picture is told with the sides that people see', [5000, 8000], /^big\.png has 8000×5000 pixels/, 6],
+] as const)(
+  'from Load Image to Save Image %s',
+  async (_, [width, height], note, orientation) => {
+    const real = await testServer({ catalog })
+    const flat = sharp({ create: { width, height, channels: 3, background: '#c81e5a' } }).png({ compressionLevel: 1 })
+    await flat.withMetadata({ orientation }).toFile(path.join(real.data, 'input', 'big.png'))
+    const { body } = await submit(real, {
+      1: { class_type: 'LoadImage', inputs: { image: 'big.png' } },
+      2: { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'kept' } },
+    })
+    let ended: Ended | undefined
+    for (; !ended; await sleep(50))
+      ended = ((await getJson(real, `/history/${body.prompt_id}`)) as Record<string, Ended>)[body.prompt_id]
+    expect(ended.status.status_str).toBe('success')
+    const { info, data } = await sharp(path.join(real.data, 'output', ended.outputs['2'].images![0].filename))
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    if (note === undefined) expect([info.width, info.height, ended.outputs['1']]).toEqual([width, height, undefined])
+    else {
+      expect(ended.outputs['1'].text).toEqual([expect.stringMatching(note)])
+      expect(info.width / info.height).toBeCloseTo(1.6, 2)
+      const pixels = info.width * info.height
+      expect([pixels <= mostPixels, pixels > 0.999 * mostPixels]).toEqual([true, true])
+    }
+    expect([...data.subarray(0, 3)]).toEqual([0xc8, 0x1e, 0x5a])
+    await real.clean()
+  },
+  60_000,
+)
+type Ended = { status: { status_str: string }; outputs: Record<string, { text?: string[]; images?: { filename: string }[] }> }

@@ -22,7 +22,7 @@ type Running = Row & { readonly prompt_id: string; readonly attempt: number }
  * old id.
  */
 export function createSqlQueue(db: Database.Database, capacity: number, room = defaultRoom): JobQueue {
-  recover(db, capacity)
+  const stalled = recover(db, capacity)
   const bell = createBell()
   const jobsIn = db.prepare('SELECT job FROM jobs WHERE state = ? ORDER BY number, sequence')
   const countRunning = db.prepare("SELECT count(*) AS count FROM jobs WHERE state = 'running'")
@@ -83,6 +83,7 @@ export function createSqlQueue(db: Database.Database, capacity: number, room = d
       release.run(promptId)
       bell.ring()
     },
+    stalled,
     pending: async () => read(jobsIn.all('queued')),
     running: async () => read(jobsIn.all('running')),
     count: async () => ({ pending: waiting.now().jobs, running: (countRunning.get() as { count: number }).count }),
@@ -124,9 +125,12 @@ function createTally(db: Database.Database) {
   }
 }
 
-/** After the death of a process: what ran waits again, except for what has taken a process with it too often. */
-function recover(db: Database.Database, capacity: number): void {
-  transact(db, () => {
+/**
+ * After the death of a process: what ran waits again, except for what has taken a process with it too often. Returns how many
+ * there were.
+ */
+function recover(db: Database.Database, capacity: number): number {
+  return transact(db, () => {
     const stuck = db.prepare("SELECT prompt_id, attempt, job FROM jobs WHERE state = 'running'").all() as Running[]
     for (const { prompt_id, attempt, job } of stuck) {
       if (attempt < mostAttempts) db.prepare("UPDATE jobs SET state = 'queued' WHERE prompt_id = ?").run(prompt_id)
@@ -135,6 +139,7 @@ function recover(db: Database.Database, capacity: number): void {
         db.prepare('DELETE FROM jobs WHERE prompt_id = ?').run(prompt_id)
       }
     }
+    return stuck.length
   })
 }
 

@@ -21,6 +21,12 @@ export type FolderOptions = {
   readonly seed: number
 }
 
+/** Pixels of a picture file without opacity, 8 bits a channel, turned as EXIF says: sRGB, or grey for one channel. */
+export type DecodePicture = (
+  file: string,
+  channels: 1 | 3,
+) => Promise<{ readonly data: Uint8Array; readonly width: number; readonly height: number; readonly channels: number }>
+
 export type Skipped = { readonly file: string; readonly reason: string }
 
 const extensions = new Set(['.png', '.jpg', '.jpeg', '.webp', '.gif', '.avif', '.tif', '.tiff', '.bmp'])
@@ -29,10 +35,13 @@ const maxPixels = 50_000_000
 
 /**
  * Reads every picture of the folder (not of folders inside it). One that cannot be read, or has no row in the CSV, is
- * left out and named in `skipped`; it is an error when too few remain.
+ * left out and named in `skipped`; it is an error when too few remain. A server gives a `decode` of its own, in another process;
+ * training decodes here: the person at the command line chose the folder, a picture that breaks the codec ends that command and
+ * nothing else, and tens of thousands of pictures need not cross between processes.
  */
 export async function folderDataSet(
   options: FolderOptions,
+  { decode = decodeHere, signal }: { readonly decode?: DecodePicture; readonly signal?: AbortSignal } = {},
 ): Promise<{ data: { train: DataSet; test: DataSet }; skipped: Skipped[] }> {
   const files = await pictureFiles(options.path)
   const table =
@@ -40,12 +49,13 @@ export async function folderDataSet(
   const skipped: Skipped[] = [],
     kept: { file: string; image: Float32Array }[] = []
   for (const file of files) {
+    signal?.throwIfAborted()
     if (table && !table.rows.has(file)) {
       skipped.push({ file, reason: `no row in ${options.attributes}` })
       continue
     }
     try {
-      kept.push({ file, image: await readPicture(join(options.path, file), options) })
+      kept.push({ file, image: await readPicture(join(options.path, file), options, decode) })
     } catch (error) {
       skipped.push({ file, reason: (error as Error).message })
     }
@@ -78,15 +88,22 @@ async function pictureFiles(path: string): Promise<string[]> {
 }
 
 /** One picture as [size,size,C] in the network's units: RGB or grey, [0,1], antialias bicubic squash, 2v − 1. */
-async function readPicture(path: string, { size, channels }: FolderOptions): Promise<Float32Array> {
+async function readPicture(path: string, { size, channels }: FolderOptions, decode: DecodePicture): Promise<Float32Array> {
+  const { data, ...info } = await decode(path, channels)
+  if (info.channels !== channels) throw new Error(`wanted ${channels} channels, got ${info.channels}`)
+  if (info.width * info.height > maxPixels)
+    throw new Error(`it has ${info.width}×${info.height} pixels, more than ${maxPixels / 1e6} million; make it smaller`)
+  const unit = Float32Array.from(data, byte => byte / 255)
+  return resizeBicubic({ shape: [1, info.height, info.width, channels], data: unit }, size, size).data.map(v => 2 * v - 1)
+}
+
+const decodeHere: DecodePicture = async (path, channels) => {
   const opened = sharp(path, { limitInputPixels: maxPixels, failOn: 'error' }).rotate().removeAlpha()
   const { data, info } = await (channels === 1 ? opened.greyscale() : opened)
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw()
     .toBuffer({ resolveWithObject: true })
-  if (info.channels !== channels) throw new Error(`wanted ${channels} channels, got ${info.channels}`)
-  const unit = Float32Array.from(data, byte => byte / 255)
-  return resizeBicubic({ shape: [1, info.height, info.width, channels], data: unit }, size, size).data.map(v => 2 * v - 1)
+  return { data, width: info.width, height: info.height, channels: info.channels }
 }
 
 function assembled(

@@ -2,7 +2,7 @@ import type { DataConfig } from '../config.ts'
 import { type Reporter, silent } from '../progress.ts'
 import { avatars } from './avatars.ts'
 import { countOf, type DataSet } from '../../analysis/data-set.ts'
-import { folderDataSet, type FolderOptions } from './folder.ts'
+import { type DecodePicture, folderDataSet, type FolderOptions } from './folder.ts'
 import { idxDataSet } from './idx.ts'
 
 export type Splits = { readonly train: DataSet; readonly test: DataSet }
@@ -12,6 +12,8 @@ type LoadOptions = {
   readonly reporter?: Reporter
   /** false: drawn faces are neither kept on the disk nor read from there. */
   readonly cache?: false
+  /** How pictures of a folder are decoded; by default here (folder.ts). */
+  readonly decode?: DecodePicture
 }
 
 /** The two halves of the data set a config names. Test pictures are never trained on. */
@@ -24,9 +26,9 @@ export async function loadData(config: DataConfig, options: LoadOptions = {}): P
 export async function loadSplit(
   config: DataConfig,
   split: keyof Splits,
-  { signal, reporter = silent, cache }: LoadOptions = {},
+  { signal, reporter = silent, cache, decode }: LoadOptions = {},
 ): Promise<DataSet> {
-  if (config.kind === 'folder') return (await loadFolder(config, { reporter }))[split]
+  if (config.kind === 'folder') return (await loadFolder(config, { reporter, signal, decode }))[split]
   if (config.kind === 'idx') {
     const { path, size, classes } = config
     return idxDataSet(path, split, { size, classes, count: config[split] })
@@ -40,8 +42,8 @@ export async function loadSplit(
     : avatars({ ...common, seed: seed + 1_000_000, bias: 0, redHair: bias === 0 })
 }
 
-async function loadFolder(config: FolderOptions, { reporter = silent }: LoadOptions): Promise<Splits> {
-  const { data, skipped } = await folderDataSet(config)
+async function loadFolder(config: FolderOptions, { reporter = silent, signal, decode }: LoadOptions): Promise<Splits> {
+  const { data, skipped } = await folderDataSet(config, { signal, decode })
   for (const { file, reason } of skipped) reporter.say(`left out ${file}: ${reason}`)
   return data
 }
