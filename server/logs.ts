@@ -6,10 +6,13 @@ export type LogLine = { readonly t: string; readonly m: string }
 /** The newest lines of the log, for a person who looks at them from a page (spec/comfyui.md 1.10). */
 export type Logs = {
   entries(): readonly LogLine[]
-  add(text: string): void
+  /** `text` is asked for its line when somebody reads it: of most lines nobody ever does. */
+  add(text: () => string): void
   /** Says whether a client is told of every new line. */
   subscribe(clientId: string, enabled: boolean): void
 }
+
+type Line = { readonly at: number; readonly text: () => string }
 
 type Options = {
   /** Told of a new line; a client that is not there costs nothing. */
@@ -24,17 +27,19 @@ const mostListeners = 100
 const longestLine = 2000
 
 export function createLogs({ tell, secrets = [], capacity = 300 }: Options): Logs {
-  // Cleaned when somebody reads them: most lines nobody ever does.
-  const lines: LogLine[] = []
-  const cleaned = ({ t, m }: LogLine): LogLine => ({ t, m: `${withoutSecrets(m, secrets).slice(0, longestLine)}\n` })
+  const lines: Line[] = []
+  const written = ({ at, text }: Line): LogLine => ({
+    t: new Date(at).toISOString(),
+    m: `${withoutSecrets(text().slice(0, 10 * longestLine), secrets).slice(0, longestLine)}\n`,
+  })
   const listeners = new Set<string>()
   return {
-    entries: () => lines.map(cleaned),
+    entries: () => lines.map(written),
     add: text => {
-      const line = { t: new Date().toISOString(), m: text.slice(0, 10 * longestLine) }
+      const line = { at: Date.now(), text }
       lines.push(line)
       if (lines.length > capacity) lines.shift()
-      for (const id of listeners) tell(cleaned(line), id)
+      for (const id of listeners) tell(written(line), id)
     },
     subscribe: (clientId, enabled) => {
       listeners.delete(clientId)
@@ -66,7 +71,7 @@ export function heardBy(log: Logger, logs: Logs, bound: Readonly<Record<string, 
   const heard = Object.create(log) as Logger
   for (const level of ['info', 'warn', 'error', 'fatal'] as const)
     heard[level] = ((first: unknown, ...rest: unknown[]) => {
-      if (rest[0] !== 'request') logs.add(lineOf(first, rest[0], bound))
+      if (rest[0] !== 'request') logs.add(() => lineOf(first, rest[0], bound))
       ;(log[level] as (...words: unknown[]) => void)(first, ...rest)
     }) as Logger['info']
   // A child made by way of its parent's prototype would write as its parent, without what it is bound to.

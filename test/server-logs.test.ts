@@ -53,7 +53,7 @@ describe('the log', () => {
     const told: string[] = []
     const logs = createLogs({ tell: (_, id) => told.push(id), capacity: 3 })
     for (let i = 0; i < 150; i++) logs.subscribe(`client-${i}`, true)
-    for (const text of ['a', 'b', 'c', 'd'.repeat(9999)]) logs.add(text)
+    for (const text of ['a', 'b', 'c', 'd'.repeat(9999)]) logs.add(() => text)
     expect(logs.entries().map(({ m }) => m.slice(0, 3))).toEqual(['b\n', 'c\n', 'ddd'])
     expect(logs.entries()[2].m.length).toBeLessThan(2100)
     expect(new Set(told).size).toBe(100)
