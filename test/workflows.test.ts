@@ -6,16 +6,8 @@ import { describe as describeCatalog } from '../nodes/describe.ts'
 import { dims, tensor } from '../model/tensor.ts'
 import { catalog } from '../nodes/index.ts'
 import { faceAttributes } from '../train/datasets/faces.ts'
-import {
-  hasControl,
-  isWidget,
-  parseWorkflow,
-  problems,
-  runOrder,
-  toPrompt,
-  type Prompt,
-  type Workflow,
-} from '../workflows/graph.ts'
+import { hasControl, isWidget, parseWorkflow, problems, toPrompt, type Prompt, type Workflow } from '../workflows/graph.ts'
+import { walk } from '../workflows/order.ts'
 import { declaredInputs } from '../workflows/widgets.ts'
 import { quietContext } from './quiet-context.ts'
 import { tinyPatronus } from './tiny-model.ts'
@@ -59,7 +51,7 @@ async function run(prompt: Prompt, patronus: Patronus) {
   const files = Object.fromEntries(images.map(name => [name, join(folder, 'images', name)]))
   const { context, heard } = quietContext(patronus, files, undefined, faceReader)
   const results = new Map<string, Record<string, unknown>>()
-  for (const id of runOrder(clean, roots)) {
+  for (const id of walk(clean, roots).order) {
     const node = catalog.get(clean[id].class_type)!
     const slots = (from: string) => Object.keys(catalog.get(clean[from].class_type)!.outputs)
     const inputs = Object.entries(clean[id].inputs).map(([name, value]) =>

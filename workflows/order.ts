@@ -1,6 +1,6 @@
 /** Who reads from whom, and in which order to run. Walks are loops, not recursion: a graph may be thousands of nodes deep. */
 import type { LinkRef, NodeId, Prompt, PromptNode } from './types.ts'
-import { asLink, GraphError } from './types.ts'
+import { asLink } from './types.ts'
 
 /** The linked inputs of a node. */
 export const linksInto = (node: PromptNode): (readonly [input: string, link: LinkRef])[] =>
@@ -63,16 +63,6 @@ export function walkSources(sourcesOf: (id: NodeId) => readonly NodeId[], roots:
     }
   }
   return { order: [...order], cycles }
-}
-
-/** The roots and their ancestors, each node after every node it reads from; nothing else. Throws `dependency_cycle`. */
-export function runOrder(prompt: Prompt, roots: readonly NodeId[]): NodeId[] {
-  const { order, cycles } = walk(prompt, roots)
-  if (cycles.length > 0)
-    throw new GraphError('dependency_cycle', 'Dependency cycle', cyclePath(prompt, cycles[0]), {
-      cycle_nodes: cycleFrom(cycles[0], 0),
-    })
-  return order
 }
 
 /** `a (Cls) -> b (Cls) -> a (Cls)`, told from the node at `from`; of a long way around the first nodes only. */

@@ -1,6 +1,5 @@
 /** Content hashes of what a node's result depends on: equal signature, equal result (spec/comfyui.md 3.3). */
-import { runOrder } from './order.ts'
-import type { NodeId, Prompt, PromptNode } from './types.ts'
+import type { NodeId, PromptNode } from './types.ts'
 import { asLink } from './types.ts'
 
 /** What a node depends on besides its inputs. */
@@ -12,31 +11,22 @@ export type Facts = {
 }
 
 /**
- * SHA-256, hex, of each root's and ancestor's class, literals, facts and, for linked inputs, the signature and slot it reads from.
- * Ids, titles and positions are not part of it, so a renumbered graph, or a second node just like the first, finds the same result.
+ * A node's signature, when those it reads from are `known`: `hash` of its class, literals, facts and, for linked inputs, the
+ * signature and slot it reads from. Ids, titles and positions are not part of it, so a renumbered graph, or a second node just like
+ * the first, finds the same result. `hash` is brought along: this file also runs in a page, whose own hash has to be waited for.
  */
-export async function signatures(
-  prompt: Prompt,
-  roots: readonly NodeId[],
-  facts: (id: NodeId) => Facts = () => ({}),
-): Promise<Map<NodeId, string>> {
-  const found = new Map<NodeId, string>()
-  for (const id of runOrder(prompt, roots)) found.set(id, await signatureOf(prompt[id], facts(id), from => found.get(from)))
-  return found
-}
-
-/** The signature of one node, when those it reads from are known. */
-export async function signatureOf(
+export function signatureOf(
   node: PromptNode,
   { fingerprint, id }: Facts,
   known: (id: NodeId) => string | undefined,
-): Promise<string> {
+  hash: (text: string) => string,
+): string {
   const inputs = Object.entries(node.inputs).map(([name, value]) => {
     const link = asLink(value)
     return link ? [name, 'link', [known(link[0]) ?? null, link[1]]] : [name, 'value', canonical(value)]
   })
   inputs.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
-  return sha256(JSON.stringify([node.class_type, fingerprint ?? null, id ?? null, inputs]))
+  return hash(JSON.stringify([node.class_type, fingerprint ?? null, id ?? null, inputs]))
 }
 
 /**
@@ -55,9 +45,4 @@ function canonical(value: unknown): unknown {
 function isPlain(value: object | null): boolean {
   const parent = value && (Object.getPrototypeOf(value) as object | null)
   return !parent || Object.getPrototypeOf(parent) === null
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { FileKind } from '../../nodes/node.ts'
 import { asLink, linksInto, signatureOf, walkSources, type Facts, type NodeId } from '../../workflows/graph.ts'
 import type { RunGraph } from './run-graph.ts'
@@ -30,8 +30,14 @@ export function createKeys(graph: RunGraph, hash: (kind: FileKind, name: string)
     of: id => keys.get(id)!,
     sign: async ids => {
       const fresh = walkSources(sourcesOf, ids).order.filter(id => !keys.has(id))
-      for (const id of fresh) keys.set(id, await signatureOf(graph.node(id), await factsOf(id), from => keys.get(from)))
+      for (const id of fresh)
+        keys.set(
+          id,
+          signatureOf(graph.node(id), await factsOf(id), from => keys.get(from), sha256),
+        )
       return fresh
     },
   }
 }
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
