@@ -86,7 +86,7 @@ describe('the context of a run', () => {
     const none = { input: [], output: [], temp: [], user: [], checkpoints: [], workflows: [], datasets: [], artefacts: [] }
     const roots: Roots = { ...none, inception: [path.join(data, 'inception')] }
     const opens = (file: string) => openInception(file, 'cpu')
-    return createContext({ files: createFiles(roots), job: {}, inception: opens } as unknown as ContextParts)
+    return createContext({ files: createFiles(roots), job: { extraData: {} }, inception: opens } as unknown as ContextParts)
   }
 
   test('opens a file of the inception folder', async () => {
