@@ -12,31 +12,29 @@ export type Disk = {
   readonly minimum: number
 }
 
-/** How long an answer of the disk holds, ms: a disk does not fill much faster, and hundreds of graphs may come in a second. */
+/** How long it holds that there is enough, ms: a disk does not fill much faster, and hundreds of graphs may come in a second. */
 const holds = 200
 
 /** The disks that `folders` lie on. */
 export function createDisk(folders: readonly string[], minimum = defaultMinimumFreeDisk): Disk {
-  let known: { readonly bytes: Promise<number>; readonly until: number } | undefined
-  const look = async () => {
+  let enoughUntil = 0
+  const free = async () => {
     const found = await Promise.all(folders.map(folder => statfs(folder)))
     return Math.min(...found.map(({ bavail, bsize }) => bavail * bsize))
-  }
-  const free = () => {
-    if (!known || performance.now() > known.until) known = { bytes: look(), until: performance.now() + holds }
-    return known.bytes
   }
   return {
     minimum,
     free,
     check: async () => {
+      if (performance.now() < enoughUntil) return
       const left = await free()
-      if (left >= minimum) return
-      throw new BadRequest(
-        'disk_full',
-        `The disk of the server has ${megabytes(left)} free; it takes new graphs when ${megabytes(minimum)} are. Free some space and try again`,
-        507,
-      )
+      if (left < minimum)
+        throw new BadRequest(
+          'disk_full',
+          `The disk of the server has ${megabytes(left)} free; it takes new graphs when ${megabytes(minimum)} are. Free some space and try again`,
+          507,
+        )
+      enoughUntil = performance.now() + holds
     },
   }
 }

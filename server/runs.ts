@@ -48,7 +48,13 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
   let current: Current | undefined
   let closed = false
   let shut = () => {}
-  const closing = new Promise<void>(resolve => (shut = resolve))
+  /** `work`, or nothing once this is closed. No race with a promise that stays: that one would remember every job there ever was. */
+  const unlessClosed = <T>(work: Promise<T>): Promise<T | void> =>
+    new Promise((resolve, reject) => {
+      if (closed) return resolve()
+      shut = resolve
+      work.then(resolve, reject)
+    })
 
   const remaining = async () => {
     const { pending, running } = await queue.count()
@@ -121,7 +127,7 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
     })
   }
   const next = async (): Promise<Job | undefined> => {
-    await Promise.race([runner.ready(), closing])
+    await unlessClosed(runner.ready())
     return closed ? undefined : insist('taking a job', () => queue.take())
   }
   const loop = async () => {
@@ -132,7 +138,7 @@ export function createRuns({ queue, runner, sockets, log, warn }: Parts): Runs {
         else if (job) await runOne(job)
       } catch (error) {
         warn('a job could not be run to its end', { prompt_id: current?.job.promptId, error: String(error) })
-        await Promise.race([sleep(1000, undefined, { ref: false }), closing])
+        await unlessClosed(sleep(1000, undefined, { ref: false }))
       } finally {
         current = undefined
       }
