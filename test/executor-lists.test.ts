@@ -121,6 +121,19 @@ describe('lazy inputs', () => {
     expect([both.ran, both.texts.show]).toEqual([['product', 'a', 'product', 'b', 'product', 'show'], ['21']])
   })
 
+  test('of two that are alike and wait for the same, one runs and the other finds what it gave; no bar is left running', async () => {
+    const told = await bench.run({
+      ...choosing(true),
+      twin: ['LazySwitch', { which: true, on_true: ['yes', 0], on_false: ['no', 0] }],
+      shown: ['Show', { value: ['twin', 0] }],
+    })
+    expect([told.texts.show, told.texts.shown]).toEqual([['1'], ['1']])
+    expect(told.ran).toEqual(expect.arrayContaining(['switch', 'twin']))
+    expect(bench.counts.ConformLazySwitch).toBe(1)
+    const bars = Object.entries(dataOf(told, 'progress_state').at(-1)!.nodes)
+    expect(bars.filter(([, { state }]) => state !== 'finished')).toEqual([])
+  })
+
   test('what is remembered already need not be asked for', async () => {
     await bench.run({ yes: ['Float', { value: 1 }], show: ['Show', { value: ['yes', 0] }] })
     const { ran, cached } = await bench.run(choosing(true))

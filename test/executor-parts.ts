@@ -37,17 +37,20 @@ export type Bench = {
   ): Promise<Told>
   /** How often nodes of each class really ran. */
   readonly counts: Record<string, number>
+  /** The node of every call, in order: that one is said to be executing is not yet a call. */
+  readonly called: readonly string[]
   close(): Promise<void>
 }
 
-/** The catalog, counting the runs of its nodes. */
-export function counting(catalog: Catalog, counts: Record<string, number>): Catalog {
+/** The catalog, counting the runs of its nodes and noting which they were. */
+export function counting(catalog: Catalog, counts: Record<string, number>, called: string[] = []): Catalog {
   const counted = ([type, node]: [string, AnyNode]): [string, AnyNode] => [
     type,
     {
       ...node,
       run: (inputs, context) => {
         counts[type] = (counts[type] ?? 0) + 1
+        called.push(context.node)
         return node.run(inputs, context)
       },
     },
@@ -63,12 +66,14 @@ export async function createBench(extra: readonly AnyNode[] = []): Promise<Bench
     ...{ workflows: own('workflows'), datasets: own('datasets'), artefacts: own('artefacts'), inception: own('inception') },
   }
   const counts: Record<string, number> = {}
+  const called: string[] = []
   const all = new Map([...catalogOf({ conformance: true }), ...extra.map(node => [node.type, node] as const)])
-  const catalog = counting(all, counts)
+  const catalog = counting(all, counts, called)
   const worker = createWorker(workerParts({ catalog, files: createFiles(roots) }))
   const info = describeCatalog(catalog)
   return {
     counts,
+    called,
     run: async (graph, { targets, on } = {}) => {
       const checked = await problemsWith(type => catalog.get(type)?.validate, parsePrompt(promptOf(graph)), info, { targets })
       if (checked.error) throw new Error(JSON.stringify([checked.error, checked.nodeErrors]))

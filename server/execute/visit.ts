@@ -68,6 +68,8 @@ function recalled(run: Run, id: NodeId, known: Result): void {
   run.results.set(id, known)
   if (isNew) retellInner(run, id)
   if (run.graph.spec(id).output) tellExecuted(run, id, known.ui ?? null)
+  // It may have begun and waited for a lazy input while one just like it ran.
+  run.progress.finish(id, 'finished')
   run.done(id)
 }
 
