@@ -143,13 +143,17 @@ const safeHeaders: RequestHandler = (request, response, next) => {
   next()
 }
 
+/** How soon asking again may help: a queue empties slowly, a decoder or a lost process is there again at once. */
+const secondsToWait: Readonly<Record<number, number>> = { 429: 10, 503: 2 }
+
 const answerErrors =
   (log: Logger, metrics: Metrics): ErrorRequestHandler =>
   (error, request, response, next) => {
     if (response.headersSent) return next(error)
     const { status, body } = error instanceof GraphError ? { status: 400, body: graphAnswer(error) } : answerFor(error)
     countProblem(metrics, request.path, status, body.error.type)
-    if (status === 429) response.set('Retry-After', '10')
+    const wait = secondsToWait[status]
+    if (wait !== undefined) response.set('Retry-After', String(wait))
     if (status >= 500) log.error({ err: error, method: request.method, path: request.path }, 'request failed')
     response.status(status).json(body)
   }

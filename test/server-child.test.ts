@@ -139,8 +139,9 @@ whenBuilt('the worker process', () => {
     await new Promise(resolve => setTimeout(resolve, 200))
     process.kill(childPid, 'SIGKILL')
     const answer = await asked
-    expect([answer.status, await answer.json()]).toMatchObject([
+    expect([answer.status, answer.headers.get('retry-after'), await answer.json()]).toMatchObject([
       503,
+      '2',
       { error: { type: 'worker_lost', message: expect.stringContaining('SIGKILL') } },
     ])
     expect((await suggestions('tiny3')).status).toBe(200)
