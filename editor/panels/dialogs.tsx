@@ -1,13 +1,10 @@
-/** The sheets: workflows to open, keys to press; versions.tsx has the third. */
-import { useEffect, useState } from 'preact/hooks'
+/** Which sheet is open, and the one of keys to press; workflows.tsx and versions.tsx have the others. */
 import type { App } from '../app.ts'
 import { COMMANDS, keyText } from '../commands.ts'
-import { search } from '../search.ts'
-import type { Listed } from '../shell.ts'
 import { usePart } from './hooks.ts'
-import { Icon } from './icons.tsx'
 import { Sheet } from './sheet.tsx'
 import { Versions } from './versions.tsx'
+import { Workflows } from './workflows.tsx'
 
 export function DialogLayer({ app }: { app: App }) {
   const dialog = usePart(app, state => state.dialog)
@@ -69,87 +66,3 @@ const KeyList = ({ title, rows }: { title: string; rows: readonly (readonly [str
     </dl>
   </section>
 )
-
-function Workflows({ app }: { app: App }) {
-  const listed = usePart(app, state => state.workflows)
-  const [query, setQuery] = useState('')
-  useEffect(() => void app.refreshWorkflows(), [])
-  const found = search(query, listed, ({ title, description }) => [title, description])
-  const open = (item: Listed) => {
-    app.show({ dialog: undefined })
-    void app.openListed(item)
-  }
-  return (
-    <Sheet app={app} title="Workflows" wide hasSearch>
-      <div class="search">
-        <Icon name="search" />
-        <input
-          autofocus
-          placeholder="Search workflows"
-          aria-label="Search workflows"
-          value={query}
-          onInput={event => setQuery(event.currentTarget.value)}
-        />
-      </div>
-      <Cards title="Shipped" items={found.filter(({ from }) => from === 'shipped')} open={open} />
-      <Cards
-        title="Yours, on this server"
-        items={found.filter(({ from }) => from === 'user')}
-        open={open}
-        versions={({ name }) => app.show({ dialog: { versions: name } })}
-      />
-      {!found.length && (
-        <div class="empty small">{query ? `No workflow matches “${query}”.` : 'The server lists no workflows.'}</div>
-      )}
-      <footer class="row">
-        <span class="faint">Or drop a workflow file, or a PNG made here, anywhere on the page.</span>
-        <span class="grow" />
-        <button
-          class="button"
-          onClick={() => {
-            app.show({ dialog: undefined })
-            void app.pickAndOpen()
-          }}
-        >
-          <Icon name="file" /> Open a file…
-        </button>
-      </footer>
-    </Sheet>
-  )
-}
-
-type CardsProps = {
-  title: string
-  items: readonly Listed[]
-  open: (item: Listed) => void
-  versions?: (item: Listed) => void
-}
-
-function Cards({ title, items, open, versions }: CardsProps) {
-  if (!items.length) return null
-  return (
-    <section>
-      <h3>{title}</h3>
-      <div class="cards">
-        {items.map(item => (
-          <div key={item.name} class="card-place">
-            <button class="card" onClick={() => open(item)}>
-              <b>{item.title}</b>
-              {item.description && <span class="faint">{item.description}</span>}
-            </button>
-            {versions && (
-              <button
-                class="button square quiet"
-                title="Earlier versions…"
-                aria-label={`Earlier versions of ${item.title}`}
-                onClick={() => versions(item)}
-              >
-                <Icon name="clock" size={16} />
-              </button>
-            )}
-          </div>
-        ))}
-      </div>
-    </section>
-  )
-}

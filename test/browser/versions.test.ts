@@ -90,6 +90,7 @@ whenPossible('earlier versions of a saved workflow', () => {
   test('from the list of workflows, too; saved, it is one more version and nothing is lost', async () => {
     await page.emulateMedia({ colorScheme: 'light' })
     await menu('Workflows…')
+    await page.getByRole('button', { name: 'Delete mine' }).waitFor()
     await picture('workflows-light.png')
     await page.getByRole('button', { name: 'Earlier versions of mine' }).click()
     await rows().first().waitFor()
@@ -103,6 +104,36 @@ whenPossible('earlier versions of a saved workflow', () => {
     await until(page, `document.querySelectorAll('.version').length === 4`)
     await page.keyboard.press('Escape')
     await until(page, `document.querySelector('dialog') === null`)
+  })
+
+  test('a deleted one goes to the list of deleted ones, and comes back as it was, with its versions', async () => {
+    const before = await stored()
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await menu('Workflows…')
+    await page.getByRole('button', { name: 'Delete mine' }).click()
+    const back = page.getByRole('button', { name: 'Bring back mine' })
+    await back.waitFor()
+    await picture('workflows-deleted-dark.png')
+    expect(await page.getByRole('button', { name: 'Delete mine' }).count()).toBe(0)
+    const url = new URL('/userdata/workflows%2Fmine.json', house.url).href
+    expect((await page.request.get(url)).status()).toBe(404)
+    await back.click()
+    await page.getByRole('button', { name: 'Earlier versions of mine' }).click()
+    await until(page, `document.querySelectorAll('button.version').length === 5`)
+    expect(await stored()).toEqual(before)
+    await page.keyboard.press('Escape')
+    await until(page, `document.querySelector('dialog') === null`)
+  })
+
+  test('deleting one that is gone says so in the sheet', async () => {
+    const listed = page.waitForResponse(response => response.url().endsWith('/patronus/saved'))
+    await menu('Workflows…')
+    await (await listed).finished()
+    await page.request.delete(new URL('/userdata/workflows%2Fmine.json', house.url).href)
+    await page.getByRole('button', { name: 'Delete mine' }).click()
+    await page.getByRole('alert').filter({ hasText: 'There is no "workflows/mine.json"' }).waitFor()
+    await page.keyboard.press('Escape')
+    expect(troubles.splice(0)).toEqual([expect.stringContaining('404')])
   })
 
   test('nothing went wrong in the page meanwhile', () => expect(troubles).toEqual([]))
