@@ -1,3 +1,5 @@
+import { get, type IncomingMessage } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
@@ -80,11 +82,7 @@ const shownAddress = (url: string, token: string | undefined): string =>
 
 /** Which checkpoints there are, where networks run and why; then, when the first checkpoint is warm, that. */
 async function introduce(server: RunningServer, token: string | undefined): Promise<void> {
-  const ask = async <T>(route: string): Promise<T> => {
-    const response = await fetch(new URL(route, server.url), { headers: token ? { authorization: `Bearer ${token}` } : {} })
-    if (!response.ok) throw new Error(`${route}: ${response.status} ${response.statusText}`)
-    return (await response.json()) as T
-  }
+  const ask = <T>(route: string) => getJson<T>(new URL(route, server.url), token)
   const found = await ask<CheckpointSummary[]>('/patronus/checkpoints')
   process.stdout.write(found.length ? `Checkpoints:\n${found.map(line).join('')}` : noCheckpoints)
   const device = await becomes(
@@ -108,6 +106,19 @@ async function introduce(server: RunningServer, token: string | undefined): Prom
         : `${warm.checkpoint} could not be loaded: ${warm.error}\n`,
     )
   else process.stdout.write('Ready. Ctrl-C stops.\n')
+}
+
+/** Not by fetch: Node loads that when it is first used, and whoever is waiting for the server would wait for it. */
+function getJson<T>(url: URL, token: string | undefined): Promise<T> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return new Promise((resolve, reject) => {
+    const answered = async (response: IncomingMessage) => {
+      if (response.statusCode === 200) return (await json(response)) as T
+      response.resume()
+      throw new Error(`${url.pathname}: ${response.statusCode} ${response.statusMessage}`)
+    }
+    get(url, { headers }, response => answered(response).then(resolve, reject)).on('error', reject)
+  })
 }
 
 const noCheckpoints =
