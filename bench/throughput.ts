@@ -8,9 +8,10 @@ import { startServer } from '../server/main.ts'
 
 /**
  * How many trivial graphs a second the server takes from `POST /prompt` to the end of the job, all nodes cached: what the protocol
- * itself costs. `taskset -c 0 node dist/bench/throughput.js [graphs]`: server, worker and client on one core.
+ * itself costs. `taskset -c 0 node dist/bench/throughput.js [graphs]`: server, worker and client on one core. With the origin of a
+ * server that runs with --conformance-nodes behind it, that one is asked, and may have a core without the client on it.
  */
-const graphs = Number(process.argv[2] ?? 2000)
+const [graphs, given] = [Number(process.argv[2] ?? 2000), process.argv[3]]
 const atOnce = 50
 
 const prompt = {
@@ -21,9 +22,9 @@ const prompt = {
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
-const post = (port: number, body: string) =>
+const post = (origin: string, body: string) =>
   new Promise<void>((resolve, reject) => {
-    const sending = request({ port, host: '127.0.0.1', path: '/prompt', method: 'POST', agent }, response => {
+    const sending = request(`${origin}/prompt`, { method: 'POST', agent }, response => {
       if (response.statusCode !== 200) reject(new Error(`POST /prompt answered ${response.statusCode}`))
       response.resume().once('end', resolve)
     })
@@ -31,12 +32,24 @@ const post = (port: number, body: string) =>
     sending.end(body)
   })
 
-async function main(): Promise<void> {
+/** A server of our own, over an empty folder. */
+async function ownServer(): Promise<{ readonly origin: string; close(): Promise<void> }> {
   const data = await mkdtemp(path.join(os.tmpdir(), 'patronus-throughput-'))
   const server = await startServer({
     ...{ worker: workerScript, port: 0, data, device: 'cpu', warm: false, conformanceNodes: true, log: 'silent' },
   })
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws?clientId=bench`)
+  return {
+    origin: `http://127.0.0.1:${server.port}`,
+    close: async () => {
+      await server.close()
+      await rm(data, { recursive: true, force: true })
+    },
+  }
+}
+
+async function main(): Promise<void> {
+  const server = given === undefined ? await ownServer() : { origin: new URL(given).origin, close: async () => {} }
+  const socket = new WebSocket(`${server.origin.replace('http', 'ws')}/ws?clientId=bench`)
   await new Promise(resolve => socket.once('open', resolve))
   let ended = 0
   const waiting: (() => void)[] = []
@@ -55,7 +68,7 @@ async function main(): Promise<void> {
         // Never more waiting than the queue takes.
         while (sent - (ended + count - goal) > 200) await anEnd()
         sent++
-        await post(server.port, body)
+        await post(server.origin, body)
       }
     }
     await Promise.all(Array.from({ length: atOnce }, sender))
@@ -71,7 +84,6 @@ async function main(): Promise<void> {
   socket.close()
   agent.destroy()
   await server.close()
-  await rm(data, { recursive: true, force: true })
 }
 
 await main()

@@ -57,10 +57,10 @@ export function createBatch(db: Database.Database, now = () => performance.now()
  * nothing of it all the same.
  */
 export function lightly<T>(db: Database.Database, work: () => T): T {
-  db.pragma('synchronous = NORMAL')
+  db.exec('PRAGMA synchronous = NORMAL')
   try {
     return work()
   } finally {
-    db.pragma('synchronous = FULL')
+    db.exec('PRAGMA synchronous = FULL')
   }
 }

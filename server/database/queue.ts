@@ -29,12 +29,15 @@ export function createSqlQueue(db: Database.Database, capacity: number, room = d
   const waiting = createTally(db)
   const known = db.prepare('SELECT 1 FROM jobs WHERE prompt_id = ?')
   const insert = db.prepare('INSERT INTO jobs (prompt_id, number, job) VALUES (?, ?, ?)')
-  const claim = db.prepare(`
-    UPDATE jobs SET state = 'running', attempt = attempt + 1
-    WHERE sequence = (
-      SELECT sequence FROM jobs WHERE state = 'queued' ORDER BY attempt >= ${suspectAfter}, number, sequence LIMIT 1
-    )
-    RETURNING job`)
+  // Two statements, as the index is in this order of each, but not of both together.
+  const claims = ['<', '>='].map(compared =>
+    db.prepare(`
+      UPDATE jobs SET state = 'running', attempt = attempt + 1
+      WHERE sequence = (
+        SELECT sequence FROM jobs WHERE state = 'queued' AND attempt ${compared} ${suspectAfter} ORDER BY number, sequence LIMIT 1
+      )
+      RETURNING job`),
+  )
   const drop = db.prepare('DELETE FROM jobs WHERE prompt_id = ?')
   const dropQueued = db.prepare("DELETE FROM jobs WHERE prompt_id = ? AND state = 'queued' RETURNING job")
   const dropAllQueued = db.prepare("DELETE FROM jobs WHERE state = 'queued' RETURNING job")
@@ -65,7 +68,7 @@ export function createSqlQueue(db: Database.Database, capacity: number, room = d
     checkRoom: async () => checkRoom(room, waiting.now(), 1),
     take: () =>
       bell.wait(() => {
-        const row = lightly(db, () => claim.get()) as Row | undefined
+        const row = lightly(db, () => claims[0].get() ?? claims[1].get()) as Row | undefined
         if (!row) return undefined
         waiting.add(-1, -Buffer.byteLength(row.job))
         return JSON.parse(row.job) as Job
