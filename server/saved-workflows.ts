@@ -30,7 +30,7 @@ export type SavedWorkflows = {
   remove(path: string): Promise<boolean>
   /** At once and for good, with all versions, be it deleted already or not. False when there is none. */
   forget(path: string): Promise<boolean>
-  /** Newest first, of a deleted workflow as well; 404 when there never was one. */
+  /** Newest first, of a deleted workflow as well (first what it was); 404 when there never was one. */
   versions(path: string): Promise<readonly Earlier[]>
   version(path: string, number: number): Promise<Uint8Array>
   /** Makes an earlier version the newest one; nothing is lost by it. */
@@ -168,6 +168,9 @@ export function createSavedWorkflows(rows: WorkflowRows, { now = Date.now, bound
       rows.together(() => {
         const row = rows.find(path)
         if (!row || row.current === null) return false
+        // What it was is the newest version from now on: after a move, one of what gave way may have been saved later.
+        const [newest] = [...rows.versions(row.id)].sort(newestFirst)
+        if (newest.number !== row.current) rows.touch(row.id, row.current, now())
         rows.update({ ...row, current: null, deleted: now() })
         forgetOld()
         return true

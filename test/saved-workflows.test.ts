@@ -114,6 +114,17 @@ describe.each([
     expect(await all('a')).toEqual(['2* new', '1 old'])
   })
 
+  test('the first version of a deleted one is what it was, also where a move had put it over something saved later', async () => {
+    await save('a', 'moved')
+    await save('b', 'gave way')
+    await saved.move('a', 'b')
+    time += 1
+    await saved.remove('b')
+    const [{ number }] = await saved.versions('b')
+    await saved.restore('b', number)
+    expect(await text('b')).toBe('moved')
+  })
+
   test('a move takes the versions along, and those of what it replaces stay as its past', async () => {
     for (const word of ['a1', 'a2']) await save('a', word)
     for (const word of ['b1', 'b2', 'b3']) await save('b', word)
