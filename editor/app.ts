@@ -11,6 +11,7 @@ import { clearEdits, writeEdit } from './edits.ts'
 import { baseName, download, pickFile, readFile, readGraph } from './files.ts'
 import { fitWorkflow } from './fit-workflow.ts'
 import { menuFor } from './menus.ts'
+import { messageOf } from './message-of.ts'
 import type { Definitions } from './ports.ts'
 import type { PrototypeNames } from '../server/protocol.ts'
 import { initialState, type Listed, type Point, type State, type Toast, type Value } from './shell.ts'
@@ -221,7 +222,7 @@ async function attempt(app: App, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    app.say(error instanceof Error ? error.message : String(error), 'bad')
+    app.say(messageOf(error), 'bad')
   }
 }
 
@@ -271,7 +272,7 @@ async function readBank(app: App): Promise<void> {
       const [names, hasTiles] = [await namesOf(app, checkpoint), await api.hasTiles(checkpoint)]
       return { checkpoint, info, names, hasTiles, atlas: hasAtlas ? ('unread' as const) : ('none' as const) }
     },
-    (error: unknown) => ({ checkpoint, error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => ({ checkpoint, error: messageOf(error) }),
   )
   if (app.store.get().bank?.checkpoint === checkpoint) app.show({ bank: next })
 }
@@ -281,7 +282,7 @@ const namesOf = (app: App, checkpoint: string): Promise<PrototypeNames> =>
   api.getNames(checkpoint).then(
     ({ names }) => names,
     (error: unknown) => {
-      app.say(error instanceof Error ? error.message : String(error), 'bad')
+      app.say(messageOf(error), 'bad')
       return {}
     },
   )

@@ -2,6 +2,7 @@
 import { graphKind, parsePrompt, parseWorkflow, type ObjectInfo, type Workflow } from '../workflows/graph.ts'
 import { isPng, readPngGraph } from '../workflows/png.ts'
 import { layOut } from './fit-workflow.ts'
+import { messageOf } from './message-of.ts'
 
 export type Opened = { readonly kind: 'workflow'; readonly workflow: Workflow } | { readonly kind: 'picture' }
 
@@ -29,7 +30,7 @@ export function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Error(`${name} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Error(`${name} is not JSON: ${messageOf(error)}`)
   }
 }
 

@@ -3,6 +3,7 @@ import type { NamesFile, PrototypeName } from '../server/protocol.ts'
 import * as api from './api.ts'
 import type { App } from './app.ts'
 import { download, parseJson, pickFile } from './files.ts'
+import { messageOf } from './message-of.ts'
 import { importedText } from './names.ts'
 
 /** Tells the server; the bank then shows what it answers. False when that went wrong, and was said. */
@@ -60,7 +61,7 @@ async function attempt(app: App, work: () => Promise<void>): Promise<boolean> {
     await work()
     return true
   } catch (error) {
-    app.say(error instanceof Error ? error.message : String(error), 'bad')
+    app.say(messageOf(error), 'bad')
     return false
   }
 }

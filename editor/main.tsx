@@ -7,6 +7,7 @@ import * as api from './api.ts'
 import { createApp, type App } from './app.ts'
 import { command, COMMANDS } from './commands.ts'
 import { lastDraft, tabId, type Draft } from './drafts.ts'
+import { messageOf } from './message-of.ts'
 import { Page } from './panels/page.tsx'
 import { pageTitle, type Theme } from './shell.ts'
 import { connected, previewed, recalled, receive, remembered } from './state.ts'
@@ -84,7 +85,7 @@ async function retry<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
     } catch (error) {
-      if (attempt === 0) app.say(error instanceof Error ? error.message : String(error), 'bad')
+      if (attempt === 0) app.say(messageOf(error), 'bad')
       await new Promise(resolve => setTimeout(resolve, Math.min(5000, 500 * 1.5 ** attempt)))
     }
   }

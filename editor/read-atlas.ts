@@ -2,13 +2,14 @@
 import * as api from './api.ts'
 import type { App } from './app.ts'
 import { atlasOf, type AtlasView } from './atlas.ts'
+import { messageOf } from './message-of.ts'
 
 /** Asks the server unless the atlas is here already; one that was made since the page was opened is found, too. */
 export async function readAtlas(app: App, checkpoint: string): Promise<void> {
   const known = atlasOf(app.store.get().bank)
   if (typeof known === 'object' && 'file' in known) return
   const atlas = await look(checkpoint).catch((error: unknown) => ({
-    error: error instanceof Error ? error.message : String(error),
+    error: messageOf(error),
   }))
   const { bank } = app.store.get()
   if (bank && 'info' in bank && bank.checkpoint === checkpoint) app.show({ bank: { ...bank, atlas } })

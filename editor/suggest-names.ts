@@ -1,6 +1,7 @@
 /** Suggested names on their way from the server into the bank. Accepting one is naming (keep-names.ts), nothing else. */
 import * as api from './api.ts'
 import type { App } from './app.ts'
+import { messageOf } from './message-of.ts'
 import { suggestionsOf, type SuggestionsView } from './suggestions.ts'
 
 /** Asks the server unless they are here already or on their way; what went wrong before is tried again. */
@@ -13,7 +14,7 @@ export async function readSuggestions(app: App, checkpoint: string): Promise<voi
     checkpoint,
     await api.getSuggestions(checkpoint).then(
       found => ({ found }),
-      (error: unknown) => ({ error: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => ({ error: messageOf(error) }),
     ),
   )
 }

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { json } from './api.ts'
 import type { App } from './app.ts'
+import { messageOf } from './message-of.ts'
 import type { State } from './shell.ts'
 
 const Whole = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -27,7 +28,7 @@ export async function openVersion(app: App, name: string, { number, saved, curre
     const undo = { label: 'Undo', run: () => app.tracker.undo() }
     app.say(`${name} as it was on ${moment(saved)}. Not saved yet: Save makes it the newest version.`, 'info', undo)
   } catch (error) {
-    app.say(error instanceof Error ? error.message : String(error), 'bad')
+    app.say(messageOf(error), 'bad')
   }
 }
 

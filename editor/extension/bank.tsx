@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import type { CheckpointInfo } from '../../engine/patronus.ts'
 import { getCheckpoint, hasTiles, tileUrl } from '../api.ts'
 import { fixed } from '../format.ts'
+import { messageOf } from '../message-of.ts'
 import { createStore, type Store } from '../store.ts'
 
 type Values = readonly (number | undefined)[]
@@ -69,7 +70,7 @@ async function load(checkpoint: string): Promise<Loaded> {
     const [{ info }, tiles] = await Promise.all([getCheckpoint(checkpoint), hasTiles(checkpoint)])
     return { info, tiles }
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) }
+    return { problem: messageOf(error) }
   }
 }
 

@@ -1,17 +1,14 @@
 /** The sheet of earlier versions: when each was saved and how large its graph is; a click puts it on the canvas. */
 import { useEffect, useState } from 'preact/hooks'
 import type { App } from '../app.ts'
+import { messageOf } from '../message-of.ts'
 import { contentOf, getVersions, moment, openVersion, type Version } from '../versions.ts'
 import { Icon } from './icons.tsx'
 import { Sheet } from './sheet.tsx'
 
 export function Versions({ app, name }: { app: App; name: string }) {
   const [found, setFound] = useState<readonly Version[] | string>()
-  useEffect(
-    () =>
-      void getVersions(name).then(setFound, (error: unknown) => setFound(error instanceof Error ? error.message : String(error))),
-    [name],
-  )
+  useEffect(() => void getVersions(name).then(setFound, (error: unknown) => setFound(messageOf(error))), [name])
   const open = (version: Version) => {
     app.show({ dialog: undefined })
     void openVersion(app, name, version)

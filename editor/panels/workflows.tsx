@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { App } from '../app.ts'
 import { bringBack, deleteWorkflow, getDeleted, type Deleted } from '../deleted.ts'
+import { messageOf } from '../message-of.ts'
 import { search } from '../search.ts'
 import type { Listed } from '../shell.ts'
 import { moment } from '../versions.ts'
@@ -18,9 +19,9 @@ export function Workflows({ app }: { app: App }) {
   const [isShown, setShown] = useState(false)
   /** Does `work`, then reads both lists anew, whatever came of it. What goes wrong stands in the sheet: a toast would lie behind it. */
   const change = async (work?: () => Promise<unknown>) => {
-    const failed = await Promise.resolve(work?.()).then(() => undefined, told)
+    const failed = await Promise.resolve(work?.()).then(() => undefined, messageOf)
     await app.refreshWorkflows()
-    const unread = await getDeleted().then(found => void setDeleted(found), told)
+    const unread = await getDeleted().then(found => void setDeleted(found), messageOf)
     setProblem(failed ?? unread ?? undefined)
   }
   useEffect(() => void change(), [])
@@ -102,8 +103,6 @@ export function Workflows({ app }: { app: App }) {
     </Sheet>
   )
 }
-
-const told = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 type CardsProps = {
   title: string
